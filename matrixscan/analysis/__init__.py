@@ -1,0 +1,1 @@
+"""What records mean: pure functions, records in, values out."""

@@ -1,0 +1,157 @@
+"""What is to be said about one (probe, variant) in one cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from matrixscan.analysis.judge import (
+    BAD_OUTCOMES,
+    GOOD,
+    NOT_APPLICABLE,
+    Judgement,
+    case_order,
+    first_problem,
+    group_lanes,
+    judge_cases,
+    judge_lane,
+)
+from matrixscan.records.types import CaseRecord, Error
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """The worst mismatch: the largest max_abs, with all that is needed to see it again."""
+
+    output: str
+    max_abs: float
+    size: dict[str, int]
+    exporter: str
+    opset: int
+    precision: str
+    runner: str
+
+
+class LaneView(msgspec.Struct, frozen=True):
+    """One way through the exporters and runners. `label` is unique within its finding."""
+
+    label: str
+    exporter: str
+    opset: int
+    precision: str
+    runner: str
+    verdict: str
+    passed: int
+    counted: int  # infeasible cases do not count
+    smallest_margin: float | None = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A verdict with its first stage not passed, its worst figure and how many cases are concerned."""
+
+    probe: str
+    variant: str
+    verdict: str
+    stage: str | None
+    outcome: str
+    reason: str | None = None
+    error: Error | None = None  # message cut to its first line
+    lane: str | None = None  # label of the lane of the case that names the failure
+    size: dict[str, int] = {}  # of that case
+    figure: Figure | None = None
+    bad: int = 0
+    counted: int = 0
+    lanes: tuple[LaneView, ...] = ()
+
+    @property
+    def applicable(self) -> bool:
+        """Whether anything of this probe exists in the environment."""
+        return not self.lanes or any(lane.verdict != NOT_APPLICABLE for lane in self.lanes)
+
+    def working_lanes(self) -> tuple[LaneView, ...]:
+        """Return the lanes whose verdict is good."""
+        return tuple(lane for lane in self.lanes if lane.verdict == GOOD)
+
+
+def build_finding(
+    probe: str, variant: str, cases: Sequence[CaseRecord], environment: Judgement | None
+) -> Finding:
+    """Describe the settled cases of one (probe, variant); an unusable environment describes itself."""
+    if environment is not None:
+        return _plain(probe, variant, environment)
+    judgement = judge_cases(cases)
+    if not cases:
+        return _plain(probe, variant, judgement)
+    finding = _plain(probe, variant, judgement)
+    lanes = lane_views(cases)
+    leading = None if judgement.verdict == GOOD else first_problem(cases)
+    return msgspec.structs.replace(
+        finding,
+        lane=None if leading is None else _label(leading, cases),
+        size={} if leading is None else leading.size,
+        figure=worst_figure(cases),
+        bad=sum(case.outcome in BAD_OUTCOMES for case in cases),
+        counted=sum(case.outcome != "infeasible" for case in cases),
+        lanes=lanes,
+    )
+
+
+def lane_views(cases: Sequence[CaseRecord]) -> tuple[LaneView, ...]:
+    """Return every lane of one (probe, variant), by exporter and opset."""
+    lanes = group_lanes(sorted(cases, key=case_order))
+    return tuple(_lane_view(lane, cases) for lane in lanes.values())
+
+
+def worst_figure(cases: Sequence[CaseRecord]) -> Figure | None:
+    """Return the mismatching output with the largest max_abs, None if no values mismatch."""
+    figures = [
+        Figure(output.name, output.max_abs, case.size, case.exporter, case.opset, case.precision, case.runner)
+        for case in sorted(cases, key=case_order)
+        for output in case.outputs
+        if not output.passed and output.reason == "mismatch" and output.max_abs is not None
+    ]
+    return max(figures, key=lambda figure: figure.max_abs, default=None)
+
+
+def first_line(text: str) -> str:
+    """Return the first line with words in it, free of control characters."""
+    for line in text.splitlines():
+        clean = " ".join("".join(char if char.isprintable() else " " for char in line).split())
+        if clean:
+            return clean
+    return ""
+
+
+def _lane_view(lane: Sequence[CaseRecord], cases: Sequence[CaseRecord]) -> LaneView:
+    first = lane[0]
+    passed = [case for case in lane if case.outcome == "passed"]
+    margins = [output.margin for case in passed for output in case.outputs if output.margin is not None]
+    return LaneView(
+        label=_label(first, cases),
+        exporter=first.exporter,
+        opset=first.opset,
+        precision=first.precision,
+        runner=first.runner,
+        verdict=judge_lane(lane),
+        passed=len(passed),
+        counted=sum(case.outcome != "infeasible" for case in lane),
+        smallest_margin=min(margins, default=None),
+    )
+
+
+def _label(case: CaseRecord, cases: Sequence[CaseRecord]) -> str:
+    # Two runners of one export may disagree: a label that leaves the runner out would then name both.
+    parts = [f"{case.exporter} {case.opset}"]
+    if len({other.precision for other in cases}) > 1:
+        parts.append(case.precision)
+    if len({other.runner for other in cases}) > 1:
+        parts.append(case.runner)
+    return " ".join(parts)
+
+
+def _plain(probe: str, variant: str, judgement: Judgement) -> Finding:
+    error = judgement.error
+    short = None if error is None else Error(error.type, first_line(error.message))
+    return Finding(
+        probe, variant, judgement.verdict, judgement.stage, judgement.outcome, judgement.reason, short
+    )

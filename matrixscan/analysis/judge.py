@@ -1,0 +1,197 @@
+"""Verdicts. Every doubt falls on the side of unknown: a wrong `good` is the worst this project can say.
+
+A lane of a cell is one (probe, variant, exporter, opset, precision, runner) with all its sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from matrixscan.harness.protocol import OUTCOMES, STAGES
+from matrixscan.records.types import CaseRecord, Error, Record
+
+GOOD = "good"
+BAD = "bad"
+UNKNOWN = "unknown"
+NOT_APPLICABLE = "not_applicable"
+
+#: Outcomes that prove something wrong. Every other one but `passed` proves nothing.
+BAD_OUTCOMES = frozenset({"failed", "crashed", "timed_out"})
+
+LaneKey = tuple[str, str, str, int, str, str]
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A verdict and the first thing that did not pass, in stage order. A good one has nothing to name."""
+
+    verdict: str
+    stage: str | None = None
+    outcome: str = "passed"
+    reason: str | None = None
+    error: Error | None = None
+
+
+NO_CASE = Judgement(UNKNOWN, outcome="skipped", error=Error("NotRun", "no case of this probe was run"))
+NO_JUDGE = Judgement(UNKNOWN, outcome="skipped", error=Error("NotRun", "no probe decides this verdict"))
+NO_RECORD = Judgement(UNKNOWN, outcome="skipped", error=Error("NotRun", "this combination was not run"))
+
+
+def lane_key(case: CaseRecord) -> LaneKey:
+    """Return what a case shares with the other sizes of its lane."""
+    return (case.probe, case.variant, case.exporter, case.opset, case.precision, case.runner)
+
+
+def group_lanes(cases: Iterable[CaseRecord]) -> dict[LaneKey, list[CaseRecord]]:
+    """Return the cases of each lane, in case order."""
+    lanes: dict[LaneKey, list[CaseRecord]] = {}
+    for case in cases:
+        lanes.setdefault(lane_key(case), []).append(case)
+    return lanes
+
+
+def settle_cases(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
+    """Return the cases as the analysis sees them: unproven passes withdrawn, derived reasons filled in."""
+    settled = [_settle(case) for case in cases]
+    frozen = {id(case) for lane in group_lanes(settled).values() for case in _shape_frozen(lane)}
+    return tuple(
+        msgspec.structs.replace(case, reason="shape_frozen") if id(case) in frozen else case
+        for case in settled
+    )
+
+
+def judge_lane(cases: Sequence[CaseRecord]) -> str:
+    """Return the verdict of one lane's settled cases: good, bad, unknown or not_applicable."""
+    outcomes = {case.outcome for case in cases}
+    if outcomes & BAD_OUTCOMES:
+        return BAD
+    if outcomes == {"infeasible"}:
+        return NOT_APPLICABLE
+    return GOOD if outcomes == {"passed"} else UNKNOWN
+
+
+def judge_cases(cases: Sequence[CaseRecord]) -> Judgement:
+    """Judge the settled cases of one (probe, variant) in one cell."""
+    if not cases:
+        return NO_CASE
+    verdict = _join(judge_lane(lane) for lane in group_lanes(cases).values())
+    if verdict == GOOD:
+        return Judgement(GOOD)
+    case = first_problem(cases)
+    return Judgement(verdict, case.stage, case.outcome, case.reason, case.error)
+
+
+def judge_environment(record: Record) -> Judgement | None:
+    """Return what keeps a whole environment from being judged by its cases, None if nothing does."""
+    problems = [stage for stage in record.stages if stage.outcome != "passed"]
+    if not problems:
+        return None
+    first = min(problems, key=lambda stage: _stage_index(stage.stage))
+    proven = first.outcome in BAD_OUTCOMES or first.outcome == "infeasible"
+    outcome = first.outcome if first.outcome in OUTCOMES else "infra"
+    return Judgement(BAD if proven else UNKNOWN, first.stage, outcome, error=first.error)
+
+
+def judge_record(
+    record: Record, *, judged: Sequence[str] | None = None, firsts: Mapping[str, str] | None = None
+) -> Judgement:
+    """Judge one cell over the first variant of each judged probe.
+
+    Args:
+        record: What the environment did.
+        judged: Names of the probes that decide; the record's own when None.
+        firsts: Probe -> its first variant; the first one in case order when None.
+    """
+    environment = judge_environment(record)
+    if environment is not None:
+        return environment
+    names = dict.fromkeys(record.judged if judged is None else judged)
+    if not names:
+        return NO_JUDGE
+    cases = settle_cases(record.cases)
+    known = first_variants(cases) if firsts is None else firsts
+    parts = [
+        judge_cases([case for case in cases if case.probe == name and case.variant == known.get(name)])
+        for name in names
+    ]
+    verdict = _join(part.verdict for part in parts)
+    if verdict == GOOD:
+        return Judgement(GOOD)
+    first = min((part for part in parts if part.verdict != GOOD), key=_judgement_rank)
+    return msgspec.structs.replace(first, verdict=verdict)
+
+
+def first_variants(cases: Iterable[CaseRecord]) -> dict[str, str]:
+    """Return probe -> the variant that stands first in case order; the others are alternatives."""
+    firsts: dict[str, str] = {}
+    for case in cases:
+        firsts.setdefault(case.probe, case.variant)
+    return firsts
+
+
+def first_problem(cases: Iterable[CaseRecord]) -> CaseRecord:
+    """Return the not passed case that names the failure, whatever order the cases come in."""
+    return min((case for case in cases if case.outcome != "passed"), key=_case_rank)
+
+
+def case_order(case: CaseRecord) -> tuple[object, ...]:
+    """Sort key of a case that does not depend on how a record happened to be written."""
+    return (*lane_key(case), sorted(case.size.items()), case.id)
+
+
+def _join(verdicts: Iterable[str]) -> str:
+    found = set(verdicts)
+    if BAD in found:
+        return BAD
+    return GOOD if GOOD in found and found <= {GOOD, NOT_APPLICABLE} else UNKNOWN
+
+
+def _settle(case: CaseRecord) -> CaseRecord:
+    if case.outcome not in OUTCOMES:
+        error = Error("UnknownOutcome", f"the record says {case.outcome!r}")
+        return msgspec.structs.replace(case, outcome="infra", error=error)
+    if case.outcome != "passed":
+        return case
+    wrong = [output for output in case.outputs if not output.passed]
+    if wrong:
+        return msgspec.structs.replace(case, outcome="failed", stage="compare", reason=wrong[0].reason)
+    if case.stage is not None:
+        error = Error("ContradictoryRecord", f"passed, yet stopped at {case.stage}")
+        return msgspec.structs.replace(case, outcome="infra", error=error)
+    if not case.outputs:
+        error = Error("NothingCompared", "no output was compared with eager")
+        return msgspec.structs.replace(case, outcome="skipped", stage="compare", error=error)
+    return case
+
+
+def _shape_frozen(lane: Sequence[CaseRecord]) -> list[CaseRecord]:
+    exported = lane[0].size  # the harness runs the export size first
+    if any(case.outcome != "passed" for case in lane if case.size == exported):
+        return []
+    return [
+        case
+        for case in lane
+        if case.size != exported
+        and case.outcome == "failed"
+        and (case.stage == "run" or case.reason == "shape")
+    ]
+
+
+def _stage_index(stage: str | None) -> int:
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
+
+
+def _blame(outcome: str) -> int:
+    if outcome in BAD_OUTCOMES:
+        return 0
+    return 2 if outcome == "infeasible" else 1
+
+
+def _judgement_rank(judgement: Judgement) -> tuple[int, int, int]:
+    # An environment-wide `bad` never comes here, so a bad verdict always has a bad outcome to name.
+    return (_blame(judgement.outcome), _stage_index(judgement.stage), OUTCOMES.index(judgement.outcome))
+
+
+def _case_rank(case: CaseRecord) -> tuple[int, int, tuple[object, ...]]:
+    return (_blame(case.outcome), _stage_index(case.stage), case_order(case))

@@ -1,0 +1,204 @@
+"""A scan as reporters see it: every planned cell with its meaning. Nothing is measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from matrixscan.analysis.conflicts import DataConflict, data_conflicts
+from matrixscan.analysis.findings import Finding, build_finding
+from matrixscan.analysis.judge import (
+    NO_RECORD,
+    UNKNOWN,
+    Judgement,
+    first_variants,
+    judge_environment,
+    judge_record,
+    settle_cases,
+)
+from matrixscan.analysis.merge import one_record_each, probe_summaries
+from matrixscan.plan.types import Case
+from matrixscan.records.types import CaseRecord, Error, Record
+
+
+class ProbeVariant(msgspec.Struct, frozen=True):
+    """What a column or a row of a table is about."""
+
+    probe: str
+    variant: str
+    judged: bool  # its probe is one that decides verdicts
+    first: bool  # it is the variant that does; the others are alternatives
+
+    @property
+    def key(self) -> str:
+        """`probe/variant`, as in every report."""
+        return f"{self.probe}/{self.variant}"
+
+
+class CellView(msgspec.Struct, frozen=True):
+    """One planned cell, judged. `cases` hold derived reasons; the record itself is untouched."""
+
+    id: str
+    axes: dict[str, str]
+    resolved: dict[str, str]
+    evidence: str  # "joint", "factored", or "none" where nothing was run
+    verdict: str
+    stage: str | None
+    outcome: str
+    reason: str | None
+    error: Error | None
+    verdicts: dict[str, str]  # probe/variant -> verdict
+    findings: dict[str, Finding]
+    cases: tuple[CaseRecord, ...]
+    torch_index: str | None
+    platform: dict[str, Any]
+    packages: dict[str, str]  # every pin of the lock
+
+
+class ScanView(msgspec.Struct, frozen=True):
+    """A whole scan, cells in plan order."""
+
+    matrix: str
+    description: str
+    cells: tuple[CellView, ...]
+    subjects: tuple[ProbeVariant, ...]  # judged ones first
+    probes: dict[str, str]  # name -> summary
+    judged: tuple[str, ...]
+    warnings: tuple[str, ...]
+    conflicts: tuple[DataConflict, ...]
+
+
+class _Scope(msgspec.Struct, frozen=True):
+    judged: tuple[str, ...]
+    firsts: dict[str, str]
+    subjects: tuple[ProbeVariant, ...]
+    cases: tuple[Case, ...]
+
+
+def build_view(
+    matrix: str,
+    description: str,
+    planned: Sequence[tuple[str, Mapping[str, str]]],
+    records: Iterable[Record],
+    *,
+    judged: Sequence[str] = (),
+    cases: Sequence[Case] = (),
+) -> ScanView:
+    """Judge a scan.
+
+    Args:
+        matrix: Name of the matrix.
+        description: What the matrix says about itself.
+        planned: (id, axes) of every planned cell, in plan order.
+        records: The records that exist, in any order.
+        judged: Probes that decide, besides those the records name.
+        cases: The plan's cases. With them a case that a record lacks counts as not run, and the first variant
+            of a probe is the plan's; without them a record's own cases are all there is.
+    """
+    order = {cell_id: position for position, (cell_id, _) in enumerate(planned)}
+    chosen, warnings = one_record_each(records, order)
+    kept = sorted(chosen.values(), key=lambda record: order[record.id])
+    conflicts = data_conflicts(kept)
+    scope = _scope(kept, tuple(judged), tuple(cases))
+    return ScanView(
+        matrix=matrix,
+        description=description,
+        cells=tuple(_cell(cell_id, axes, chosen.get(cell_id), scope) for cell_id, axes in planned),
+        subjects=scope.subjects,
+        probes=probe_summaries(kept),
+        judged=scope.judged,
+        warnings=(*(conflict.describe() for conflict in conflicts), *warnings),
+        conflicts=conflicts,
+    )
+
+
+def _cell(cell_id: str, axes: Mapping[str, str], record: Record | None, scope: _Scope) -> CellView:
+    if record is None:
+        return _cell_not_run(cell_id, axes, scope)
+    environment = judge_environment(record)
+    whole = record if environment else _with_missing_cases(record, scope.cases)
+    judgement = judge_record(whole, judged=scope.judged, firsts=scope.firsts)
+    cases = settle_cases(whole.cases)
+    findings = _findings(scope, cases, environment)
+    return CellView(
+        id=cell_id,
+        axes=dict(axes),
+        resolved=record.resolved,
+        evidence=record.evidence,
+        verdict=judgement.verdict,
+        stage=judgement.stage,
+        outcome=judgement.outcome,
+        reason=judgement.reason,
+        error=judgement.error,
+        verdicts={key: finding.verdict for key, finding in findings.items()},
+        findings=findings,
+        cases=cases,
+        torch_index=record.lock.torch_index if record.lock else None,
+        platform=record.platform,
+        packages=dict(record.lock.packages) if record.lock else {},
+    )
+
+
+def _cell_not_run(cell_id: str, axes: Mapping[str, str], scope: _Scope) -> CellView:
+    findings = _findings(scope, (), NO_RECORD)
+    return CellView(
+        id=cell_id,
+        axes=dict(axes),
+        resolved={},
+        evidence="none",
+        verdict=UNKNOWN,
+        stage=None,
+        outcome=NO_RECORD.outcome,
+        reason=None,
+        error=NO_RECORD.error,
+        verdicts=dict.fromkeys(findings, UNKNOWN),
+        findings=findings,
+        cases=(),
+        torch_index=None,
+        platform={},
+        packages={},
+    )
+
+
+def _findings(
+    scope: _Scope, cases: Sequence[CaseRecord], environment: Judgement | None
+) -> dict[str, Finding]:
+    return {
+        subject.key: build_finding(
+            subject.probe,
+            subject.variant,
+            [case for case in cases if (case.probe, case.variant) == (subject.probe, subject.variant)],
+            environment,
+        )
+        for subject in scope.subjects
+    }
+
+
+def _with_missing_cases(record: Record, planned: Sequence[Case]) -> Record:
+    present = {case.id for case in record.cases}
+    missing = tuple(
+        CaseRecord(
+            **msgspec.structs.asdict(case),
+            stage=None,
+            outcome="skipped",
+            error=Error("NotRun", "the record has nothing about this case"),
+        )
+        for case in planned
+        if case.id not in present
+    )
+    return msgspec.structs.replace(record, cases=record.cases + missing)
+
+
+def _scope(records: Sequence[Record], judged: tuple[str, ...], planned: tuple[Case, ...]) -> _Scope:
+    named = (name for record in records for name in record.judged)
+    names = tuple(dict.fromkeys([*judged, *named]))
+    cases: list[Any] = [*planned, *(case for record in records for case in record.cases)]
+    firsts = first_variants(cases)
+    pairs = dict.fromkeys((case.probe, case.variant) for case in cases)
+    subjects = [
+        ProbeVariant(probe, variant, probe in names, firsts[probe] == variant) for probe, variant in pairs
+    ]
+    subjects.sort(key=lambda subject: names.index(subject.probe) if subject.judged else len(names))
+    return _Scope(names, firsts, tuple(subjects), planned)

@@ -1,0 +1,124 @@
+"""The command line: the only place that prints and exits, besides the sessions in nox.py."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from matrixscan import __version__, commands
+from matrixscan.errors import MatrixscanError
+from matrixscan.execution.task import Notice, Options
+
+app = typer.Typer(
+    help="Measure which PyTorch, ONNX and ONNX Runtime combinations export and run a model correctly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Matrix = Annotated[str, typer.Argument(help="matrix file, or the name of one in matrices/")]
+_Probe = Annotated[list[str] | None, typer.Option(help="run this probe only: a name or a file (repeatable)")]
+_Exclude = Annotated[list[str] | None, typer.Option(help="leave out probes or combinations, globs allowed (repeatable)")]
+_Cell = Annotated[list[str] | None, typer.Option(help="scan this combination only (id, repeatable)")]
+
+
+@app.command()
+def scan(
+    matrix: _Matrix = "default",
+    probe: _Probe = None,
+    exclude: _Exclude = None,
+    cell: _Cell = None,
+    fresh: Annotated[bool, typer.Option(help="ignore earlier records")] = False,
+    relock: Annotated[bool, typer.Option(help="resolve again instead of using the locks in reports/")] = False,
+    keep_env: Annotated[bool, typer.Option(help="keep the environments under .matrixscan/")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="combinations at once")] = 1,
+) -> None:
+    """Scan a matrix; write and show the table and the known-good pins."""
+    options = Options(fresh=fresh, relock=relock, keep_env=keep_env, scan=commands.new_scan())
+    request = _request(matrix, probe, exclude, cell, options)
+    outcome = commands.scan(request, _listen, executor="threads" if jobs > 1 else "serial", jobs=jobs)
+    typer.echo(outcome.text, nl=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def report(matrix: _Matrix = "default") -> None:
+    """Write the reports again from the records, without scanning."""
+    outcome = commands.report(_request(matrix, None, None, None, Options(scan=commands.new_scan())))
+    typer.echo(outcome.text, nl=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def plan(matrix: _Matrix = "default", probe: _Probe = None, exclude: _Exclude = None, cell: _Cell = None) -> None:
+    """Show the combinations and what each would install, without installing."""
+    typer.echo(commands.describe_plan(_request(matrix, probe, exclude, cell, Options())), nl=False)
+
+
+@app.command(name="list")
+def list_cells(matrix: _Matrix = "default") -> None:
+    """List the ids of the combinations."""
+    for cell in commands.load_plans(_request(matrix, None, None, None, Options())).full.cells:
+        typer.echo(cell.id)
+
+
+@app.command()
+def init(folder: Annotated[str, typer.Argument(help="your project's folder")] = ".") -> None:
+    """Write a starter matrix, probe and noxfile into a project; nothing that exists is overwritten."""
+    for line in commands.init(folder):
+        typer.echo(line)
+
+
+@app.command()
+def calibrate(
+    probe: Annotated[str, typer.Argument(help="a probe: a name or a file")],
+    matrix: _Matrix = "default",
+    cell: Annotated[str | None, typer.Option(help="combination to calibrate in; default: the last of the matrix")] = None,
+) -> None:
+    """Make a probe's normalisation statistics fit its data; writes the .npz named by its `weights` key."""
+    typer.echo(f"wrote {commands.calibrate(probe, matrix, cell, _listen)}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of matrix files, for editors."""
+    typer.echo(commands.schema_text(), nl=False)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every user-facing error ends with its own exit code."""
+    # A terminated scan ends its child processes like an interrupted one.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except MatrixscanError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command continues where this stopped", err=True)
+        sys.exit(130)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _listen(notice: Notice) -> None:
+    typer.echo(f"[{notice.seconds:7.1f} s] {notice.cell}  {notice.stage:<8} {notice.text}")
+
+
+def _request(
+    matrix: str, probe: list[str] | None, exclude: list[str] | None, cell: list[str] | None, options: Options
+) -> commands.Request:
+    return commands.Request(matrix, tuple(probe or ()), tuple(exclude or ()), tuple(cell or ()), options)

@@ -1,0 +1,216 @@
+"""What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from matrixscan.analysis.judge import GOOD, UNKNOWN
+from matrixscan.analysis.recommend import constraints_name
+from matrixscan.analysis.view import ScanView, build_view
+from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, MatrixNotFoundError
+from matrixscan.execution.executors import EXECUTORS
+from matrixscan.execution.run_task import run_task
+from matrixscan.execution.task import Listener, Options, Places, Task
+from matrixscan.matrix.reader import read_matrix
+from matrixscan.plan.expand import make_plan
+from matrixscan.plan.types import Plan
+from matrixscan.records.types import Record
+from matrixscan.reporters import all_reporters, render_constraints
+from matrixscan.reporters._summary import render_summary
+from matrixscan.store.reports import Reports
+from matrixscan.store.work import CellWork
+
+MATRICES = Path("matrices")
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What the user asked for."""
+
+    matrix: str = "default"
+    probes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    options: Options = Options()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a scan amounts to: text for people and the exit code."""
+
+    text: str
+    exit_code: int
+
+
+class Plans(msgspec.Struct, frozen=True):
+    """Everything the matrix says, and the part of it that was asked for."""
+
+    full: Plan
+    selected: Plan
+
+
+def places() -> Places:
+    """Return where reports and work folders of the current project are."""
+    return Places(Path.cwd() / "reports", Path.cwd() / ".matrixscan")
+
+
+def new_scan() -> str:
+    """Return a name for a scan that starts now; report() reads its start from it."""
+    return f"{time.time():.3f}"
+
+
+def matrix_path(name: str) -> Path:
+    """Return the file of a matrix given as a path or as the name of a file in matrices/.
+
+    Raises:
+        MatrixNotFoundError: there is neither.
+    """
+    for path in (Path(name), MATRICES / f"{name}.toml"):
+        if path.suffix == ".toml" and path.is_file():
+            return path
+    known = sorted(path.as_posix() for path in MATRICES.glob("*.toml"))
+    raise MatrixNotFoundError(name, known)
+
+
+def load_plans(request: Request) -> Plans:
+    """Read the matrix and expand it, whole and as selected. Never touches the network."""
+    matrix = read_matrix(matrix_path(request.matrix))
+    full = make_plan(matrix)
+    if not (request.probes or request.exclude or request.cells):
+        return Plans(full, full)
+    selected = make_plan(matrix, only_probes=request.probes, exclude=request.exclude, cells=request.cells)
+    return Plans(full, selected)
+
+
+def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
+    """Scan every selected cell and report."""
+    plans = load_plans(request)
+    EXECUTORS[executor](tasks(request, plans), listener, jobs)
+    return report(request)
+
+
+def scan_cell(request: Request, cell: str, listener: Listener) -> Record:
+    """Scan one cell; the report is another step."""
+    chosen = msgspec.structs.replace(request, cells=(cell,))
+    (task,) = tasks(chosen, load_plans(chosen))
+    return run_task(task, listener)
+
+
+def tasks(request: Request, plans: Plans) -> list[Task]:
+    """Return one task for each selected cell."""
+    probes = {probe.name: probe for probe in (*plans.full.probes, *plans.selected.probes)}
+    return [
+        Task(
+            matrix=plans.full.matrix,
+            cell=cell,
+            probes=tuple(probes.values()),
+            cases=plans.full.cases,
+            selected=plans.selected.cases,
+            judged=plans.full.judged,
+            options=request.options,
+            places=places(),
+        )
+        for cell in plans.selected.cells
+    ]
+
+
+def report(request: Request) -> Outcome:
+    """Derive every report from the records and say how the selected part came out."""
+    plans = load_plans(request)
+    reports = Reports(places().reports, plans.full.matrix.name)
+    records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
+    _publish(reports, _view(plans.full, records))
+    view = _view(plans.selected, [_only(record, plans.selected) for record in records])
+    measured = _measured(request, view)
+    text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), _cost(request, records, measured))
+    unexpected = _unexpected(plans, view)
+    if all(cell.verdict == UNKNOWN for cell in view.cells):
+        return Outcome(text + "\nNothing could be judged.\n", EXIT_INFRASTRUCTURE)
+    if unexpected:
+        return Outcome(text + "\nExpected to be good, and is not: " + ", ".join(unexpected) + "\n", EXIT_UNEXPECTED)
+    return Outcome(text, 0)
+
+
+def describe_plan(request: Request) -> str:
+    """Say which cells and cases a scan would run and what each would install, without installing."""
+    plan = load_plans(request).selected
+    lines = []
+    for cell in plan.cells:
+        lines += [cell.id, f"  python {cell.python}", *(f"  {requirement}" for requirement in cell.requirements)]
+    own = [f"{probe.name}: {', '.join(probe.dependencies)}" for probe in plan.probes if probe.dependencies]
+    if own:
+        lines += ["probes with packages of their own (installed beside each environment)", *(f"  {row}" for row in own)]
+    total = f"{len(plan.cells)} combinations x {len(plan.cases)} cases of {len(plan.probes)} probes"
+    return "\n".join([*lines, total]) + "\n"
+
+
+def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
+    matrix = plan.matrix
+    planned = [(cell.id, cell.axes) for cell in plan.cells]
+    wanted = [record for record in records if record.id in dict(planned)]
+    return build_view(matrix.name, matrix.description, planned, wanted, judged=plan.judged, cases=plan.cases)
+
+
+def _only(record: Record, plan: Plan) -> Record:
+    """Cut a record down to what was asked about."""
+    wanted = {case.id for case in plan.cases}
+    cases = tuple(case for case in record.cases if case.id in wanted)
+    probes = {probe.name: record.probes[probe.name] for probe in plan.probes if probe.name in record.probes}
+    return msgspec.structs.replace(record, cases=cases, judged=plan.judged, probes=probes)
+
+
+def _publish(reports: Reports, view: ScanView) -> None:
+    texts = {name: module.render(view) for name, module in all_reporters().items()}
+    good = {constraints_name(cell.id): render_constraints(cell) for cell in view.cells if cell.verdict == GOOD}
+    reports.write_texts(texts | good)
+    reports.prune_constraints(good)
+
+
+def _measured(request: Request, view: ScanView) -> list[str]:
+    """Return the ids of the cells that this scan measured; the others had a complete record."""
+    found = []
+    for cell in view.cells:
+        done = CellWork(places().work, view.matrix, cell.id).done()
+        if done is not None and done.scan == request.options.scan:
+            found.append(cell.id)
+    return found
+
+
+def _cost(request: Request, records: Sequence[Record], measured: Sequence[str]) -> str:
+    if not measured:
+        return "nothing to do: every record is complete and its inputs did not change"
+    spent = sum(r.timings["environment"] + r.timings["cases"] for r in records if r.id in measured)
+    wall = time.time() - float(request.options.scan)
+    return (
+        f"measured {len(measured)} combinations in {wall:.0f} s; their installs, imports, exports and runs themselves "
+        f"took {spent:.0f} s; ratio {wall / spent if spent else 0:.2f}"
+    )
+
+
+def _unexpected(plans: Plans, view: ScanView) -> list[str]:
+    """Return the combinations under `[expect] good` that are not; only asked when judged probes were selected."""
+    if not set(plans.selected.judged) <= set(plans.full.judged):
+        return []
+    patterns = plans.full.matrix.expect.good
+    expected = [cell for cell in view.cells if any(fnmatch.fnmatchcase(cell.id, pattern) for pattern in patterns)]
+    return [cell.id for cell in expected if cell.verdict != GOOD]
+
+
+def init(folder: str) -> list[str]:
+    """Placeholder."""
+    raise NotImplementedError(folder)
+
+
+def calibrate(probe: str, matrix: str, cell: str | None, listener: Listener) -> str:
+    """Placeholder."""
+    raise NotImplementedError(probe)
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of matrix files."""
+    from matrixscan.matrix import schema  # noqa: PLC0415
+
+    return schema.schema_text()

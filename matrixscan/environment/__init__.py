@@ -1,0 +1,1 @@
+"""Creates, fills and uses isolated environments. Only `process` starts processes."""

@@ -1,0 +1,63 @@
+"""Makes an empty environment through Nox's uv backend."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+from nox.command import CommandFailed
+from nox.virtualenv import VirtualEnv
+
+from matrixscan.environment import process
+
+_MARKER = ".matrixscan-created"
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """An isolated environment on disk."""
+
+    folder: Path
+    python: Path
+    scripts: Path
+
+
+class CreationError(Exception):
+    """The environment could not be made."""
+
+
+def create(folder: Path, interpreter: Path) -> Environment:
+    """Return the environment in `folder`, made anew unless it is a working one of the same interpreter.
+
+    Raises:
+        CreationError: Nox or uv could not make it.
+    """
+    process.kill_strays(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    marker = folder / _MARKER
+    if not (marker.is_file() and marker.read_text(encoding="utf-8") == str(interpreter)):
+        shutil.rmtree(folder, ignore_errors=True)  # half made by a scan that was killed, or of another interpreter
+    # Called as a library and not through a session's python=: a session whose interpreter is missing is skipped
+    # before any of our code runs, and then there would be no record (docs/adr/0006).
+    venv = VirtualEnv(
+        os.fspath(folder),
+        interpreter=os.fspath(interpreter),
+        download_python="never",
+        reuse_existing=True,
+        venv_backend="uv",
+        venv_params=["--quiet", "--no-project"],
+    )
+    try:
+        venv.create()
+    except (CommandFailed, OSError) as error:
+        raise CreationError(f"{type(error).__name__}: {error}") from error
+    marker.write_text(str(interpreter), encoding="utf-8")
+    scripts = Path(venv.bin)
+    return Environment(folder, scripts / ("python.exe" if os.name == "nt" else "python"), scripts)
+
+
+def remove(folder: Path) -> None:
+    """Delete an environment; uv's cache keeps the files it was linked from."""
+    process.kill_strays(folder)
+    shutil.rmtree(folder, ignore_errors=True)

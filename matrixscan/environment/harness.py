@@ -1,0 +1,148 @@
+"""Copies the harness beside the environments and keeps it running until every case has an outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import matrixscan.harness
+from matrixscan.environment.clean import tested_environment
+from matrixscan.environment.create import Environment
+from matrixscan.environment.process import Watched
+from matrixscan.harness.protocol import EVENTS_FILE, REQUEST_FILE, SCHEMA
+from matrixscan.matrix.types import Limits
+from matrixscan.records.events import Fold, append_event, read_events
+
+_SOURCE = Path(matrixscan.harness.__file__).parent
+_GIB = 1024**3
+_MEMORY_SECONDS = 0.5
+
+Event = dict[str, Any]
+
+
+def harness_files() -> list[Path]:
+    """Return the files that make up the harness; the probes are inputs, not part of it."""
+    return sorted(path for path in _SOURCE.rglob("*.py") if path.relative_to(_SOURCE).parts[0] != "probes")
+
+
+def harness_digest() -> str:
+    """Return the digest that names the harness in folders, records and resume keys."""
+    total = hashlib.sha256()
+    for path in harness_files():
+        total.update(f"{path.relative_to(_SOURCE).as_posix()}\0".encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def place_harness(folder: Path) -> Path:
+    """Copy the harness to `folder`/h<digest> unless it is there, and return that directory."""
+    place = folder / f"h{harness_digest()}"
+    if not place.is_dir():
+        building = folder / f"{place.name}.{time.monotonic_ns()}"
+        for path in harness_files():
+            target = building / path.relative_to(_SOURCE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        try:
+            building.rename(place)
+        except OSError:  # another scan was faster; its copy has the same digest
+            shutil.rmtree(building)
+    return place
+
+
+def run_harness(
+    environment: Environment,
+    harness: Path,
+    request: Event,
+    folder: Path,
+    limits: Limits,
+    seconds: dict[str, float],
+    notice: Callable[[Event], None],
+) -> None:
+    """Run the request's cases until each has an outcome in `folder`/events.jsonl.
+
+    A process that dies, hangs or outgrows its memory costs the case it was working on; the rest goes on in a new
+    process. Calling this again after an interruption continues with the cases that have no outcome yet.
+
+    Args:
+        environment: where to run.
+        harness: the placed harness directory.
+        request: axes, probes, cases and threads.
+        folder: request, events, log and artifacts go here.
+        limits: memory and default seconds per case.
+        seconds: own bound per case id, where a probe sets one.
+        notice: called with every event as it appears.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    events = folder / EVENTS_FILE
+    append_event(events, {"event": "request", "probes": {n: p["digest"] for n, p in request["probes"].items()}})
+    stuck = ""
+    while True:
+        fold = Fold.of(read_events(events))
+        remaining = [case for case in request["cases"] if fold.outcome_of(case) is None]
+        if not remaining or fold.import_failed:
+            return
+        append_event(events, {"event": "start"})
+        body = msgspec.json.encode(request | {"schema": SCHEMA, "mode": "run", "cases": remaining})
+        (folder / REQUEST_FILE).write_bytes(body)
+        end = _watch(environment, harness, folder, limits, seconds, notice)
+        first = remaining[0]["id"]
+        blamed = Fold.of(read_events(events)).attribute(end, remaining, again=first == stuck)
+        if blamed is not None:
+            append_event(events, blamed)
+            notice(blamed)
+        stuck = first
+
+
+def _watch(
+    environment: Environment,
+    harness: Path,
+    folder: Path,
+    limits: Limits,
+    seconds: dict[str, float],
+    notice: Callable[[Event], None],
+) -> Event:
+    """Run one harness process to its end and return how it ended."""
+    command = [str(environment.python), "-I", str(harness), str(folder / REQUEST_FILE), str(folder)]
+    variables = tested_environment(environment.scripts, folder / "home")
+    tail = _Tail(folder / EVENTS_FILE)
+    allowed, since, next_look = limits.case_seconds, time.monotonic(), 0.0
+    with Watched(command, env=variables, cwd=folder, log=folder / "harness.log") as process:
+        while True:
+            code = process.wait()
+            for event in tail.new():
+                notice(event)
+                if event["event"] == "case":
+                    since = time.monotonic()
+                    allowed = seconds.get(event["case"], limits.case_seconds)
+            now = time.monotonic()
+            spent = {"spent": round(now - since, 3)}
+            if code is not None:
+                return spent | {"outcome": "crashed", "returncode": code}
+            if now - since > allowed:
+                return spent | {"outcome": "timed_out", "allowed": allowed}
+            if now >= next_look:
+                next_look = now + _MEMORY_SECONDS
+                if process.memory() > limits.memory_gib * _GIB:
+                    return spent | {"outcome": "crashed", "memory_gib": limits.memory_gib}
+
+
+class _Tail:
+    """Reads the events that were appended since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size
+
+    def new(self) -> list[Event]:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [msgspec.json.decode(line) for line in whole.splitlines()]

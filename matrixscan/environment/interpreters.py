@@ -1,0 +1,60 @@
+"""Finds the interpreter of a combination: installed ones first, then one uv can download."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import findpython
+from packaging.version import Version
+
+from matrixscan.environment import process
+from matrixscan.environment.clean import tool_environment
+from matrixscan.environment.uv import uv
+
+#: Version managers come before PATH: their shims on PATH fail unless a version is activated there.
+_PROVIDERS = (["pyenv", "uv", "rye", "asdf", "macos", "winreg"], ["path"])
+_DOWNLOAD_SECONDS = 600.0
+
+
+class NoInterpreterError(Exception):
+    """No interpreter of that version is installed and none could be downloaded; the text is uv's."""
+
+
+@functools.cache
+def find_interpreter(python: str) -> Path:
+    """Return the executable of a CPython `python` (`3.8` or `3.8.18`).
+
+    Raises:
+        NoInterpreterError: there is none, and uv cannot provide one.
+    """
+    for providers in _PROVIDERS:
+        found = _newest(python, providers)
+        if found is not None:
+            return found
+    return _downloaded(python)
+
+
+def _newest(python: str, providers: list[str]) -> Path | None:
+    wanted = Version(python).release
+    candidates = [
+        entry
+        for entry in findpython.Finder(selected_providers=providers, no_same_interpreter=True).find_all(*wanted[:2])
+        if entry.implementation.lower() == "cpython"
+        and not entry.version.is_prerelease
+        and entry.version.release[: len(wanted)] == wanted
+        and not getattr(entry, "freethreaded", False)
+    ]
+    best = max(candidates, key=lambda entry: entry.version, default=None)
+    return None if best is None else Path(best.executable)
+
+
+def _downloaded(python: str) -> Path:
+    environment = tool_environment()
+    installed = process.run([uv(), "python", "install", python], env=environment, timeout=_DOWNLOAD_SECONDS)
+    found = process.run(
+        [uv(), "python", "find", "--managed-python", "--no-project", python], env=environment, timeout=60.0
+    )
+    if found.returncode != 0:
+        raise NoInterpreterError(f"no CPython {python} is installed; uv says: {installed.words.strip()}")
+    return Path(found.output.strip())

@@ -1,0 +1,140 @@
+"""Resolves requirements together into one hash-pinned requirements file that names no index."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import platform
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from matrixscan.environment import process
+from matrixscan.environment.clean import tool_environment
+from matrixscan.environment.uv import uv
+
+_RESOLVE_SECONDS = 300.0
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+_HEADER = re.compile(r"^# matrixscan-(\w+): (.*)$", re.MULTILINE)
+
+#: How the words of a failed resolution are read. The first pattern found decides; order is from special to general.
+_FAILURES = (
+    ("infra", "IndexUnreachable", r"error sending request|dns error|Connection refused|timed out|Request failed after"),
+    ("infeasible", "NoWheel", r"no wheels|no usable wheels|no matching (?:platform|Python|ABI)|has no wheels"),
+    ("infeasible", "NoSuchRelease", r"there (?:is|are) no versions? of|was not found in the package registry"),
+    ("infeasible", "ResolverConflict", r"No solution found|unsatisfiable|conflict"),
+)
+
+
+class LockFile(msgspec.Struct, frozen=True):
+    """A resolved set of packages. `text` is a requirements file with hashes."""
+
+    text: str
+    inputs: str  # digest of what was asked
+    torch_index: str
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Pinned versions by normalised name."""
+        return {canonicalize_name(name): version for name, version in _PIN.findall(self.text)}
+
+
+class ResolutionError(Exception):
+    """The requirements cannot be resolved; the text is the resolver's."""
+
+    def __init__(self, outcome: str, kind: str, words: str) -> None:
+        super().__init__(words)
+        self.outcome, self.kind = outcome, kind
+
+
+def inputs_digest(requirements: Sequence[str], python: str, constraints: Mapping[str, str] | None = None) -> str:
+    """Return the digest of what a lock answers; locks are of one system and machine type."""
+    asked = [*requirements, python, platform.system(), platform.machine(), repr(sorted((constraints or {}).items()))]
+    return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:32]
+
+
+def read_lock(path: Path) -> LockFile | None:
+    """Read a lock written earlier, or None where there is none that says what it answers."""
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    header = dict(_HEADER.findall(text))
+    if not {"inputs", "torch"} <= header.keys():
+        return None
+    return LockFile(text, header["inputs"], header["torch"])
+
+
+def resolve(
+    requirements: Sequence[str],
+    *,
+    interpreter: Path,
+    python: str,
+    torch_index: str,
+    title: str,
+    constraints: Mapping[str, str] | None = None,
+    no_deps: bool = False,
+) -> LockFile:
+    """Resolve `requirements` together, wheels only.
+
+    Args:
+        requirements: PEP 508 strings.
+        interpreter: the interpreter to resolve for.
+        python: its version as the matrix says it.
+        torch_index: "cpu" for torch's own CPU builds, "pypi" for the default index.
+        title: what the lock is for; stands in its head.
+        constraints: versions that must not move, by name.
+        no_deps: take the requirements alone.
+
+    Raises:
+        ResolutionError: with the resolver's words and the outcome they amount to.
+    """
+    pins = "".join(f"{name}=={version}\n" for name, version in (constraints or {}).items())
+    command = [uv(), "pip", "compile", "-", "--quiet", "--generate-hashes", "--only-binary", ":all:"]
+    command += ["--python", str(interpreter), "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
+    command += ["--no-header", *torch_backend(torch_index), *(["--no-deps"] if no_deps else [])]
+    # Constraints as requirements of the same input would be installed too; uv reads them from a file only.
+    with _constraints_file(pins) as extra:
+        done = process.run(
+            [*command, *extra], env=tool_environment(), timeout=_RESOLVE_SECONDS, text="\n".join(requirements) + "\n"
+        )
+    if done.timed_out:
+        raise ResolutionError("timed_out", "ResolverTimeout", done.words.strip())
+    if done.returncode != 0:
+        raise _failure(done.words.strip())
+    inputs = inputs_digest(requirements, python, constraints)
+    head = f"# Pins with hashes for {title}. Install with --require-hashes.\n"
+    head += f"# matrixscan-inputs: {inputs}\n# matrixscan-torch: {torch_index}\n"
+    return LockFile(head + done.output, inputs, torch_index)
+
+
+def torch_backend(torch_index: str) -> list[str]:
+    """Return uv's options for torch's own CPU builds; uv knows where they are."""
+    return ["--torch-backend", "cpu"] if torch_index == "cpu" else []
+
+
+@contextlib.contextmanager
+def _constraints_file(pins: str) -> Iterator[list[str]]:
+    """Hold the pins in a file for as long as uv needs it, and give uv's options for it."""
+    if not pins:
+        yield []
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "constraints.txt")
+        path.write_text(pins, encoding="utf-8")
+        yield ["--constraints", str(path)]
+
+
+def _failure(words: str) -> ResolutionError:
+    for outcome, kind, pattern in _FAILURES:
+        if re.search(pattern, words, re.IGNORECASE):
+            return ResolutionError(outcome, kind, words)
+    return ResolutionError("failed", "ResolverError", words)

@@ -1,0 +1,98 @@
+"""Every user-facing error: what happened, which key or file to change, and the exit code.
+
+Call sites pass facts; the class owns the words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Sequence
+
+EXIT_UNEXPECTED = 1
+EXIT_USAGE = 2
+EXIT_NOTHING_SELECTED = 3
+EXIT_INFRASTRUCTURE = 4
+
+
+def did_you_mean(name: str, allowed: Iterable[str], *, cutoff: float = 0.7) -> str:
+    """Return a hint for a mistyped name: the close matches, else the allowed names in order."""
+    names = sorted(set(allowed))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=cutoff)
+    if close:
+        return "did you mean " + " or ".join(repr(match) for match in close) + "?"
+    if not names:
+        return "there is none to choose from"
+    return "choose from: " + ", ".join(names)
+
+
+class MatrixscanError(Exception):
+    """A user-facing error. `str(error)` is the whole text; `exit_code` is the process's."""
+
+    exit_code = EXIT_USAGE
+
+
+class MatrixFileError(MatrixscanError):
+    """A matrix file has problems; all of them are listed, each with its path."""
+
+    def __init__(self, path: str | os.PathLike[str], problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = f"{os.fspath(path)}: {count} problem{'' if count == 1 else 's'}"
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+class MatrixNotFoundError(MatrixscanError):
+    """The named matrix file does not exist."""
+
+    def __init__(self, path: str | os.PathLike[str], known: Iterable[str]) -> None:
+        super().__init__(f"no matrix file {os.fspath(path)!r}; {did_you_mean(os.fspath(path), known)}")
+
+
+class ProbeFileError(MatrixscanError):
+    """A probe file has problems; all of them are listed, each with its path."""
+
+    def __init__(self, path: str | os.PathLike[str], problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join([f"probe {os.fspath(path)}:", *(f"  {problem}" for problem in self.problems)]))
+
+
+class UnknownNameError(MatrixscanError):
+    """A name the user gave (probe, combination, exporter, reporter, ...) is not known."""
+
+    def __init__(self, kind: str, name: str, allowed: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}; {did_you_mean(name, allowed)}")
+
+
+class NothingSelectedError(MatrixscanError):
+    """The filters leave nothing to scan."""
+
+    exit_code = EXIT_NOTHING_SELECTED
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(f"nothing selected: {what}; {hint}")
+
+
+class RecordVersionError(MatrixscanError):
+    """A record was written by a newer matrixscan."""
+
+    def __init__(self, path: str | os.PathLike[str], found: int, newest: int) -> None:
+        super().__init__(
+            f"{os.fspath(path)} has schema_version {found}, this matrixscan reads up to {newest}: update matrixscan"
+        )
+
+
+class DamagedFileError(MatrixscanError):
+    """A stored file cannot be read as what it should be."""
+
+    def __init__(self, path: str | os.PathLike[str], why: str, fix: str) -> None:
+        super().__init__(f"{os.fspath(path)} cannot be read: {why}; {fix}")
+
+
+class ToolMissingError(MatrixscanError):
+    """A program matrixscan needs is not installed."""
+
+    exit_code = EXIT_INFRASTRUCTURE
+
+    def __init__(self, tool: str, install: str) -> None:
+        super().__init__(f"{tool} was not found; install it with: {install}")

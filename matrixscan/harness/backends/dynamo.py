@@ -1,0 +1,65 @@
+"""torch.onnx.export(dynamo=True): through torch.export and onnxscript."""
+
+from . import _onnx
+
+NAME = "dynamo"
+KIND = "exporter"
+SUFFIX = ".onnx"
+
+check = _onnx.check
+
+
+def unsupported(opset):
+    """Return why this exporter does not exist here or cannot write `opset`, or None."""
+    import importlib.util
+    import inspect
+
+    import torch
+
+    # `dynamo` alone appeared in 2.4 for an earlier exporter without named dynamic axes; both since 2.5.
+    if not {"dynamo", "dynamic_shapes"} <= set(inspect.signature(torch.onnx.export).parameters):
+        return "torch.onnx.export(dynamo=True, dynamic_shapes=...) does not exist in this torch"
+    if importlib.util.find_spec("onnxscript") is None:
+        return "the dynamo exporter needs onnxscript, which this combination does not have"
+    newest = _newest_opset()
+    if newest is not None and opset > newest:
+        return "the dynamo exporter of this torch writes opsets up to %d" % newest
+    return None
+
+
+def _newest_opset():
+    try:
+        from torch.onnx import _constants
+
+        return int(_constants.ONNX_MAX_OPSET)
+    except (ImportError, AttributeError):
+        return None
+
+
+def export(model, inputs, path, outputs, dynamic, opset):
+    """Write the model to `path` with the axes in `dynamic` named; no fallback to another exporter."""
+    import inspect
+
+    import torch
+
+    names = _onnx.input_names(model, len(inputs))
+    settings = {
+        "input_names": names,
+        "output_names": list(outputs),
+        "dynamic_shapes": tuple(_shapes(dynamic.get(name, {}), tensor) for name, tensor in zip(names, inputs)),
+        "opset_version": opset,
+        "dynamo": True,
+        "fallback": False,
+        "verify": False,
+        "report": False,
+        "verbose": False,
+    }
+    known = inspect.signature(torch.onnx.export).parameters
+    torch.onnx.export(model, inputs, path, **{key: value for key, value in settings.items() if key in known})
+
+
+def _shapes(axes, tensor):
+    """Name the dynamic axes; torch.export cannot keep an axis of size 0 or 1 symbolic, so those are left to it."""
+    import torch
+
+    return {axis: label if tensor.shape[axis] > 1 else torch.export.Dim.AUTO for axis, label in axes.items()} or None

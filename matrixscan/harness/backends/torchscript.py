@@ -1,0 +1,49 @@
+"""torch.onnx.export through TorchScript tracing; `dynamo=False` where that can be said."""
+
+from . import _onnx
+
+NAME = "torchscript"
+KIND = "exporter"
+SUFFIX = ".onnx"
+
+check = _onnx.check
+
+
+def unsupported(opset):
+    """Return why this exporter cannot write `opset`, or None."""
+    newest = _newest_opset()
+    if newest is not None and opset > newest:
+        return "the TorchScript exporter of this torch writes opsets up to %d" % newest
+    return None
+
+
+def _newest_opset():
+    """Read torch's own constant; it moved between releases (symbolic_helper until 1.12, _constants since)."""
+    try:
+        from torch.onnx import _constants
+
+        return int(_constants.ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET)
+    except (ImportError, AttributeError):
+        from torch.onnx import symbolic_helper
+
+        newest = getattr(symbolic_helper, "_onnx_main_opset", None)
+        return None if newest is None else int(newest)
+
+
+def export(model, inputs, path, outputs, dynamic, opset):
+    """Write the model to `path` with the axes in `dynamic` named."""
+    import inspect
+
+    import torch
+
+    settings = {
+        "input_names": _onnx.input_names(model, len(inputs)),
+        "output_names": list(outputs),
+        "dynamic_axes": dynamic,
+        "opset_version": opset,
+        "do_constant_folding": True,
+    }
+    if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+        settings["dynamo"] = False
+    with torch.no_grad():
+        torch.onnx.export(model, inputs, path, **settings)

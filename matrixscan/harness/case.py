@@ -1,0 +1,227 @@
+"""Takes cases through their stages: build, eager, export, check, load, run, compare.
+
+Work that several cases share is done once and remembered by `protocol.share_key`, failures included. Timing, naming
+of errors and memory measurement live here, so that a backend holds only its own verbs.
+"""
+
+import os
+import time
+
+import numpy as np
+
+from . import isolate, reference
+from .backends import find_backend
+from .compare import compare
+from .probe import Requirement
+from .protocol import share_key
+
+_REPEATS = 5
+_REPEAT_SECONDS = 0.25
+
+
+class Stop(Exception):
+    """A case ends here, at the stage being worked on."""
+
+    def __init__(self, outcome, reason, error=None, outputs=()):
+        super().__init__(reason)
+        self.outcome, self.reason, self.error, self.outputs = outcome, reason, error, list(outputs)
+
+
+def run_cases(request, out_dir, events):
+    """Run every case of the request in order; nothing a case does ends the loop."""
+    bench = Bench(request, out_dir, events)
+    for case in request["cases"]:
+        isolate.reset_peak_memory()
+        events.emit("case", case=case["id"], state="started")
+        result = bench.run(case)
+        events.emit("case", case=case["id"], state="done", peak_memory=isolate.peak_memory(), **result)
+
+
+def described(error):
+    """Turn an exception into the type and message of a finding; tools often say the useful part last."""
+    return {"type": type(error).__name__, "message": str(error).strip() or repr(error)}
+
+
+class Bench:
+    """One process's workbench: does shared work once and forgets it when the probe's variant changes."""
+
+    def __init__(self, request, out_dir, events):
+        self.request, self.out_dir, self.events = request, out_dir, events
+        self.memory = {}
+        self.model_key = None
+
+    def run(self, case):
+        """Return the fields of the case's `done` event."""
+        if share_key(case, "build") != self.model_key:
+            self.memory.clear()
+            self.model_key = share_key(case, "build")
+        facts, seconds, stage = {}, {}, None
+        try:
+            for stage, work in _STAGES:
+                self._stage(case, stage, work, facts, seconds)
+        except Stop as stop:
+            return {
+                "stage": stage,
+                "outcome": stop.outcome,
+                "reason": stop.reason,
+                "error": stop.error,
+                "outputs": stop.outputs,
+                "seconds": seconds,
+                "facts": facts,
+            }
+        outputs = self.memory[share_key(case, "compare"), "compare"][1]["outputs"]
+        return {"stage": None, "outcome": "passed", "outputs": outputs, "seconds": seconds, "facts": facts}
+
+    def _stage(self, case, stage, work, facts, seconds):
+        key = share_key(case, stage), stage
+        if key not in self.memory:
+            self.events.emit("stage", case=case["id"], stage=stage, state="started")
+            began = time.monotonic()
+            self.memory[key] = _attempt(work, self, case)
+            seconds[stage] = round(time.monotonic() - began, 4)
+        failure, kept = self.memory[key]
+        if failure is not None:
+            raise failure
+        facts.update(kept.get("facts", {}))
+
+    def kept(self, case, stage):
+        """Return what an earlier stage of this case left behind."""
+        return self.memory[share_key(case, stage), stage][1]
+
+    def spec(self, case):
+        """Return the request's description of the case's probe."""
+        return self.request["probes"][case["probe"]]
+
+
+def _attempt(work, bench, case):
+    try:
+        return None, work(bench, case)
+    except Stop as stop:
+        return stop, {}
+    except Requirement as error:
+        return Stop("skipped", "requirement", described(error)), {}
+    except MemoryError as error:
+        return Stop("crashed", "memory", described(error)), {}
+    except Exception as error:
+        return Stop("failed", "error", described(error)), {}
+
+
+def _build(bench, case):
+    model, digest = reference.build(bench.spec(case), case["variant"])
+    return {"model": model, "facts": {"weights": digest}}
+
+
+def _eager(bench, case):
+    spec = bench.spec(case)
+    made = reference.run(spec, bench.kept(case, "build")["model"], case["size"])
+    if not made["finite"] and not spec["nonfinite"]:
+        raise Stop("failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"})
+    if not bench.memory.get("sees"):
+        if not reference.sees_its_input(spec, bench.kept(case, "build")["model"], made):
+            words = "the outputs do not react to other inputs by more than ten times the tolerance"
+            raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
+        bench.memory["sees"] = True
+    eager_ms = _latency(lambda: reference.forward(bench.kept(case, "build")["model"], made["inputs"]))
+    return {**made, "facts": {"inputs": made["digest"], "eager_ms": eager_ms}}
+
+
+def _export(bench, case):
+    exporter = find_backend("exporter", case["exporter"])
+    unsupported = exporter.unsupported(case["opset"])
+    if unsupported:
+        raise Stop("infeasible", "unsupported", {"type": "Unsupported", "message": unsupported})
+    spec = bench.spec(case)
+    folder = os.path.join(bench.out_dir, "artifacts", share_key(case, "export").replace("/", "~"))
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "model" + exporter.SUFFIX)
+    marker = os.path.join(folder, "whole")
+    # A crash in a later stage restarts the process; a whole artifact of the same request is used again.
+    if not os.path.exists(marker):
+        inputs = reference.tensors(reference.make_inputs(spec, spec["export_size"]))
+        dynamic = {name: {int(axis): label for axis, label in axes.items()} for name, axes in spec["dynamic"].items()}
+        model = bench.kept(case, "build")["model"]
+        exporter.export(model, inputs, path, outputs=spec["outputs"], dynamic=dynamic, opset=case["opset"])
+        with open(marker, "w"):
+            pass
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
+    return {"path": path, "facts": {"artifact_bytes": size}}
+
+
+def _check(bench, case):
+    exporter = find_backend("exporter", case["exporter"])
+    return {"facts": exporter.check(bench.kept(case, "export")["path"])}
+
+
+def _load(bench, case):
+    runner = find_backend("runner", case["runner"])
+    unsupported = runner.unsupported()
+    if unsupported:
+        raise Stop("infeasible", "unsupported", {"type": "Unsupported", "message": unsupported})
+    handle = runner.load(bench.kept(case, "export")["path"], bench.request["threads"])
+    return {"handle": handle, "runner": runner}
+
+
+def _run(bench, case):
+    loaded = bench.kept(case, "load")
+    inputs = bench.kept(case, "eager")["inputs"]
+    wanted = loaded["runner"].input_names(loaded["handle"])
+    missing = sorted(set(wanted) - set(inputs))
+    if missing:
+        words = "the artifact asks for inputs the probe does not have: " + ", ".join(missing)
+        raise Stop("failed", "error", {"type": "UnknownInputs", "message": words})
+    feeds = {name: inputs[name] for name in wanted}
+    runs = [loaded["runner"].run(loaded["handle"], feeds) for _ in range(2)]
+    facts = {"runner_ms": _latency(lambda: loaded["runner"].run(loaded["handle"], feeds))}
+    pruned = sorted(set(inputs) - set(wanted))
+    if pruned:
+        facts["pruned_inputs"] = pruned
+    return {"runs": runs, "facts": facts}
+
+
+def _compare(bench, case):
+    spec, made = bench.spec(case), bench.kept(case, "eager")
+    verdicts = [_against(spec, made, run) for run in bench.kept(case, "run")["runs"]]
+    outputs = next((outputs for outputs in verdicts if not _all_passed(outputs)), verdicts[0])
+    if not _all_passed(outputs):
+        stable = all(not _all_passed(other) for other in verdicts)
+        bad = next(output for output in outputs if not output["passed"])
+        raise Stop("failed", bad["reason"] if stable else "nondeterministic", None, outputs)
+    return {"outputs": outputs}
+
+
+def _all_passed(outputs):
+    return bool(outputs) and all(output["passed"] for output in outputs)
+
+
+def _against(spec, made, run):
+    expected = made["outputs"]
+    if len(run) != len(expected) or len(expected) != len(spec["outputs"]):
+        words = "the probe names %d outputs, eager gives %d, the runner %d" % (
+            len(spec["outputs"]),
+            len(expected),
+            len(run),
+        )
+        raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
+    rows = zip(spec["outputs"], run, expected, made["noise"])
+    return [compare(name, np.asarray(out), eager, noise, spec["rtol"], spec["atol"]) for name, out, eager, noise in rows]
+
+
+def _latency(call):
+    """Return the median milliseconds of a few calls."""
+    times = []
+    while len(times) < _REPEATS and sum(times) < _REPEAT_SECONDS:
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return round(1000 * float(np.median(times)), 4)
+
+
+_STAGES = (
+    ("build", _build),
+    ("eager", _eager),
+    ("export", _export),
+    ("check", _check),
+    ("load", _load),
+    ("run", _run),
+    ("compare", _compare),
+)

@@ -1,0 +1,41 @@
+"""Reads a request, works through its cases in order, appends one flushed JSON line per event."""
+
+import json
+import os
+import sys
+import time
+
+from . import calibrate, case, facts, isolate
+from .protocol import EVENTS_FILE, SCHEMA
+
+
+class Events:
+    """The event file. A line is complete or absent, so a reader never sees half an event."""
+
+    def __init__(self, path):
+        self._start = time.monotonic()
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115  it lives as long as the process
+
+    def emit(self, event, **fields):
+        """Append one event with the seconds since the harness started."""
+        fields.update(event=event, t=round(time.monotonic() - self._start, 3))
+        self._file.write(json.dumps(fields, default=str).encode() + b"\n")
+
+
+def main(request_path, out_dir):
+    """Serve one request; events go to OUT_DIR/events.jsonl, artifacts below OUT_DIR."""
+    with open(request_path, encoding="utf-8") as file:
+        request = json.load(file)
+    events = Events(os.path.join(out_dir, EVENTS_FILE))
+    isolate.prepare()
+    events.emit("hello", schema=SCHEMA, pid=os.getpid())
+    if request["schema"] == SCHEMA and facts.import_axes(request, events):
+        for probe in request["probes"].values():
+            # Last on the path: a probe's own packages never hide those of the environment under test.
+            sys.path.extend(entry for entry in probe["overlay"] if entry not in sys.path)
+        if request["mode"] == "calibrate":
+            calibrate.calibrate(request, out_dir, events)
+        else:
+            case.run_cases(request, out_dir, events)
+    events.emit("bye")
+    isolate.leave()

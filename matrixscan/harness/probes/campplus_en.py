@@ -1,0 +1,30 @@
+# /// script
+# requires-python = ">=3.8"
+# dependencies = ["funasr==1.4.16"]
+# [tool.matrixscan]
+# no-deps = true
+# license = "MIT (FunASR), after 3D-Speaker (Apache-2.0)"
+# variants = ["published", "fixed"]
+# outputs = ["embedding"]
+# export-size = { t = 345 }
+# run-sizes = [ { t = 100 }, { t = 200 }, { t = 298 }, { t = 1000 } ]
+# dynamic = { feature = { 0 = "batch", 1 = "t" }, embedding = { 0 = "batch" } }
+# weights = "campplus_en.npz"
+# files = ["campplus.py"]
+# ///
+"""CAM++ speaker embedding, English VoxCeleb (512): the network of campplus with the wider embedding."""
+
+import importlib.util
+import os
+
+_spec = importlib.util.spec_from_file_location(
+    "campplus_network", os.path.join(os.path.dirname(os.path.abspath(__file__)), "campplus.py")
+)
+_campplus = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_campplus)
+
+inputs = _campplus.inputs
+
+
+def build(variant):
+    return _campplus.build(variant, embedding=512)

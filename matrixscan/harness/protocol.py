@@ -1,0 +1,71 @@
+"""Words shared by the host and the harness: the only harness file the host imports.
+
+Python 3.8 syntax, no imports: it is loaded by every interpreter under test.
+"""
+
+#: Number of the request and event format. Both sides refuse another number.
+SCHEMA = 1
+
+#: Every stage in the order in which it is reached. The first one not passed names the failure.
+STAGES = ("resolve", "install", "import", "build", "eager", "export", "check", "load", "run", "compare")
+
+#: Stages of an environment; a failure here leaves no case to judge.
+ENVIRONMENT_STAGES = STAGES[:3]
+
+#: Stages of a case.
+CASE_STAGES = STAGES[3:]
+
+#: How a stage, a case or an environment ended.
+OUTCOMES = ("passed", "failed", "skipped", "crashed", "timed_out", "infeasible", "infra")
+
+#: Why a case did not pass, in one word. `shape_frozen` is derived from several cases by the analysis.
+REASONS = (
+    "mismatch",  # values outside the tolerance
+    "shape",  # an output has another shape
+    "dtype",  # an output has another element type
+    "nonfinite",  # NaN or infinity where the reference has none, or in the reference itself
+    "outputs",  # another number of outputs
+    "nondeterministic",  # two runs of the runner on one input differ beyond the tolerance
+    "blind",  # the outputs do not react to the inputs, so agreement proves nothing
+    "version",  # the imported package is not the requested release
+    "unsupported",  # the exporter, opset or runner does not exist in this environment
+    "requirement",  # the probe needs a package that could not be had
+    "error",  # an exception; the error field has its words
+    "memory",  # the process outgrew its limit
+    "shape_frozen",  # passes only at the size it was exported with
+)
+
+EXPORTERS = ("torchscript", "dynamo")
+RUNNERS = ("onnxruntime-cpu",)
+PRECISIONS = ("fp32",)
+
+REQUEST_FILE = "request.json"
+EVENTS_FILE = "events.jsonl"
+
+
+def share_key(case, stage):
+    """Name the piece of work that `stage` of `case` shares with other cases.
+
+    Cases with equal keys need the work once. When it crashes or hangs, the host gives every case with that key
+    the same outcome instead of crashing once per case.
+
+    Args:
+        case: mapping with the fields of a case (probe, variant, exporter, opset, precision, runner, size, id).
+        stage: one of CASE_STAGES.
+    """
+    model = [case["probe"], case["variant"]]
+    if stage == "build":
+        return "/".join(model)
+    if stage == "eager":
+        return "/".join([*model, case["precision"], size_text(case["size"])])
+    lane = [*model, case["exporter"], "opset%d" % case["opset"], case["precision"]]
+    if stage in ("export", "check"):
+        return "/".join(lane)
+    if stage == "load":
+        return "/".join([*lane, case["runner"]])
+    return case["id"]
+
+
+def size_text(size):
+    """Write a size in the form used in ids: `n3,t17`."""
+    return ",".join("%s%d" % item for item in size.items())

@@ -1,0 +1,81 @@
+"""Fills a model with the same numbers under every torch release.
+
+Torch's own initialisation differs between releases, so it is never relied on. Every tensor is drawn from
+`numpy.random.RandomState`, whose stream NumPy guarantees never to change (NEP 19), seeded by probe and tensor name.
+"""
+
+import hashlib
+
+import numpy as np
+
+
+def generator(*names):
+    """Return a RandomState seeded by the given names."""
+    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    return np.random.RandomState(int.from_bytes(digest[:4], "little"))
+
+
+def fill(model, probe, calibration=None):
+    """Overwrite every floating parameter and normalisation statistic of `model` in place.
+
+    Args:
+        model: torch module.
+        probe: probe name; the variants of a probe share their weights.
+        calibration: path of a .npz with arrays by tensor name that win over the seeded ones, or None.
+
+    Raises:
+        KeyError: the calibration names a tensor the model does not have.
+    """
+    import torch
+
+    state = model.state_dict()
+    parameters = {name for name, _ in model.named_parameters()}
+    owners = {name: type(module).__name__ for name, module in model.named_modules()}
+    with torch.no_grad():
+        for name, tensor in state.items():
+            values = _values(name, tensor, owners.get(name.rpartition(".")[0], ""), name in parameters, probe)
+            if values is not None:
+                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)).to(tensor.dtype))
+        if calibration:
+            with np.load(calibration, allow_pickle=False) as stored:
+                for name in stored.files:
+                    state[name].copy_(torch.from_numpy(stored[name].astype(np.float32)))
+
+
+def _values(name, tensor, owner, is_parameter, probe):
+    leaf = name.rpartition(".")[2]
+    shape = tuple(tensor.shape)
+    if not tensor.is_floating_point():
+        return None
+    random = generator(probe, name)
+    if leaf == "running_var":
+        return random.uniform(0.5, 1.5, shape)
+    if leaf == "running_mean":
+        return 0.1 * random.standard_normal(shape)
+    if not is_parameter:
+        return None  # positions, windows and other constants belong to the model
+    if tensor.dim() >= 2:
+        # He et al. 2015, fan-in form: keeps the variance of activations through ReLU layers.
+        fan_in = max(1, int(np.prod(shape[1:])))
+        return np.sqrt(2.0 / fan_in) * random.standard_normal(shape)
+    centre = {"weight": 1.0}.get(leaf, 0.0) if "Norm" in owner else {"PReLU": 0.25}.get(owner, 0.0)
+    return centre + 0.1 * random.standard_normal(shape)
+
+
+def digest(model):
+    """Return a sha256 over name, type, shape and bytes of every parameter and buffer."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        array = tensor.detach().cpu().numpy()
+        total.update(("%s %s %s\n" % (name, array.dtype.str, array.shape)).encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def inputs_digest(inputs):
+    """Return a sha256 over name, type, shape and bytes of every input."""
+    total = hashlib.sha256()
+    for name, array in inputs.items():
+        total.update(("%s %s %s\n" % (name, array.dtype.str, array.shape)).encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()

@@ -1,0 +1,143 @@
+"""Read what a probe file says of itself, without importing it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from matrixscan.errors import ProbeFileError
+from matrixscan.matrix.layout import ProbeTable, ScriptBlock
+from matrixscan.matrix.pep723 import script_block
+from matrixscan.matrix.probe_table import check_table, companions, settings
+from matrixscan.matrix.problems import Problems, kind_of, read_table
+from matrixscan.matrix.selection import builtin_probes, find_probe
+from matrixscan.matrix.types import Probe
+
+__all__ = ["builtin_probes", "find_probe", "read_probe"]
+
+_TABLE = "tool.matrixscan"
+_FUNCTIONS = {"build": "build(variant)", "inputs": "inputs(size, random)"}
+
+
+def read_probe(path: str | os.PathLike[str]) -> Probe:
+    """Read a probe's PEP 723 block, docstring and digest.
+
+    Raises:
+        ProbeFileError: The file has problems; every one is listed.
+    """
+    file = Path(path)
+    data, text = _load(file)
+    problems = Problems()
+    summary = _summary(text, problems)
+    script = _script(text, problems)
+    values = read_table(script.pop("table"), ProbeTable, _TABLE, problems) if script else {}
+    check_table(values, file, problems)
+    if problems.lines:
+        raise ProbeFileError(path, problems.lines)
+    digest = hashlib.sha256(data)
+    for companion in companions(values):
+        digest.update((file.parent / companion).read_bytes())
+    return Probe(
+        name=file.stem,
+        path=os.fspath(file),
+        summary=summary,
+        digest=digest.hexdigest(),
+        **script,
+        **settings(ProbeTable(**values)),
+    )
+
+
+def _load(file: Path) -> tuple[bytes, str]:
+    try:
+        data = file.read_bytes()
+        return data, data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ProbeFileError(file, [f"is not UTF-8 text (byte {error.start}); save it as UTF-8"]) from None
+    except OSError as error:
+        raise ProbeFileError(file, [f"cannot be read: {error.strerror or error}"]) from None
+
+
+def _summary(text: str, problems: Problems) -> str:
+    """Return the docstring's first line; check on the way that the functions the harness calls exist."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        problems.add(f"line {error.lineno}" if error.lineno else "", f"is not valid Python: {error.msg}")
+        return ""
+    except (ValueError, RecursionError, MemoryError) as error:
+        problems.add("", f"is not valid Python: {error}")
+        return ""
+    defined = {name for node in tree.body for name in _bound(node)}
+    for name, signature in _FUNCTIONS.items():
+        if name not in defined:
+            problems.add(name, f"the function is missing; define {signature} at the top level")
+    docstring = (ast.get_docstring(tree) or "").strip()
+    if not docstring:
+        problems.add("docstring", "is missing; its first line is what reports print")
+    return docstring.split("\n", 1)[0].strip()
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """Return the names a top-level statement binds: a probe may take a function from another file."""
+    if isinstance(node, ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []
+
+
+def _script(text: str, problems: Problems) -> dict[str, Any]:
+    """Return the block's own keys, and under `table` our raw table; empty where there is no block."""
+    block = script_block(text, problems)
+    if block is None:
+        return {}
+    try:
+        raw = tomllib.loads(block)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        problems.add("", f"the PEP 723 block is not valid TOML: {error}")
+        return {}
+    tool = raw.get("tool", {})
+    values = read_table({**raw, "tool": {}}, ScriptBlock, "", problems)
+    requires = values.get("requires_python", "")
+    _check_specifier(requires, problems)
+    dependencies = values.get("dependencies", ())
+    for at, text_ in enumerate(dependencies):
+        _check_dependency(text_, f"dependencies[{at}]", problems)
+    if not isinstance(tool, dict):
+        problems.add("tool", f"expected a table, got {kind_of(tool)}")
+        tool = {}
+    return {
+        "requires_python": requires,
+        "dependencies": dependencies,
+        "table": tool.get("matrixscan", {}),
+    }
+
+
+def _check_specifier(text: str, problems: Problems) -> None:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        problems.add("requires-python", f"{text!r} is not a version specifier (for example >=3.8)")
+
+
+def _check_dependency(text: str, path: str, problems: Problems) -> None:
+    # An option or a URL would reach the installer as such and take the choice of index from the matrix.
+    if text.strip().startswith("-"):
+        problems.add(path, f"{text!r} is an installer option; name a package")
+        return
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        problems.add(path, f"{text!r} is not a PEP 508 requirement (for example 'einops>=0.6')")
+        return
+    if requirement.url:
+        problems.add(path, f"{text!r} names a URL; name a released package")

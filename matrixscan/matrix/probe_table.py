@@ -1,0 +1,132 @@
+"""The rules of a probe's `[tool.matrixscan]` table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from matrixscan.errors import did_you_mean
+from matrixscan.matrix.cases import check_exporters, read_opsets
+from matrixscan.matrix.layout import ProbeTable
+from matrixscan.matrix.problems import Problems, check_list, check_positive, join
+from matrixscan.matrix.selection import is_file
+
+_TABLE = "tool.matrixscan"
+_ID_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_AXIS_NUMBER = re.compile(r"0|[1-9][0-9]?")
+
+
+def check_table(values: Mapping[str, Any], file: Path, problems: Problems) -> None:
+    """Note what is wrong with values that are of the right types, and with the file's name."""
+    _check_parts([file.stem], "file name", problems, labelled=False)
+    for key in ("variants", "outputs"):
+        if key in values:
+            check_list(values[key], f"{_TABLE}.{key}", problems)
+    _check_parts(values.get("variants", ()), f"{_TABLE}.variants", problems)
+    for at, output in enumerate(values.get("outputs", ())):
+        if not output:
+            problems.add(f"{_TABLE}.outputs[{at}]", "is an empty name")
+    _check_sizes(values, problems)
+    _check_dynamic(values.get("dynamic", {}), problems)
+    check_positive(values, ("rtol", "atol", "case_seconds"), _TABLE, problems)
+    if "exporters" in values:
+        check_exporters(values["exporters"], f"{_TABLE}.exporters", problems)
+    if "opsets" in values:
+        read_opsets(values["opsets"], f"{_TABLE}.opsets", problems)
+    if "weights" in values:
+        _check_beside(values["weights"], f"{_TABLE}.weights", file, problems)
+    for at, name in enumerate(values.get("files", ())):
+        _check_beside(name, f"{_TABLE}.files[{at}]", file, problems)
+
+
+def companions(values: Mapping[str, Any]) -> list[str]:
+    """Return the names of the files beside a probe that are part of it."""
+    return [*([values["weights"]] if "weights" in values else []), *values.get("files", ())]
+
+
+def settings(table: ProbeTable) -> dict[str, Any]:
+    """Return the fields of a Probe that a checked table sets."""
+    values = msgspec.structs.asdict(table)
+    del values["files"]  # nothing but the digest depends on them
+    order = tuple(table.export_size)
+    return values | {
+        # One order of the keys gives one spelling of a size, and so one case id.
+        "run_sizes": tuple({name: size[name] for name in order} for size in table.run_sizes),
+        "dynamic": {
+            tensor: {int(number): name for number, name in axes.items()}
+            for tensor, axes in table.dynamic.items()
+        },
+        "opsets": None if table.opsets is None else read_opsets(table.opsets, _TABLE, Problems()),
+    }
+
+
+def _check_parts(names: Sequence[str], path: str, problems: Problems, *, labelled: bool = True) -> None:
+    """Note names that cannot stand in a case id."""
+    for at, name in enumerate(names):
+        if not _ID_PART.fullmatch(name):
+            where = f"{path}[{at}]" if labelled else path
+            problems.add(where, f"{name!r} may hold only letters, digits, '.', '_', '+' and '-'")
+
+
+def _check_sizes(values: Mapping[str, Any], problems: Problems) -> None:
+    if "export_size" not in values:
+        return
+    path = f"{_TABLE}.export-size"
+    export_size: dict[str, int] = values["export_size"]
+    if not export_size:
+        problems.add(path, "is empty; name at least one dimension, for example { t = 20 }")
+    for name in export_size:
+        if not _NAME.fullmatch(name):
+            problems.add(join(path, name), "is not a plain name (letters, digits and '_')")
+    _check_lengths(export_size, path, problems)
+    seen = [(path, export_size)]
+    for at, size in enumerate(values.get("run_sizes", ())):
+        here = f"{_TABLE}.run-sizes[{at}]"
+        _check_run_size(size, export_size, here, problems)
+        twin = next((where for where, other in seen if other == size), None)
+        if twin:
+            problems.add(here, f"is the same size as {twin}")
+        seen.append((here, size))
+
+
+def _check_run_size(
+    size: Mapping[str, int], export_size: Mapping[str, int], path: str, problems: Problems
+) -> None:
+    _check_lengths(size, path, problems)
+    for name in size:
+        if name not in export_size:
+            problems.add(join(path, name), f"is not in export-size; {did_you_mean(name, export_size)}")
+    for name in export_size:
+        if name not in size:
+            problems.add(join(path, name), "is missing; a run size names what export-size names")
+
+
+def _check_lengths(size: Mapping[str, int], path: str, problems: Problems) -> None:
+    for name, length in size.items():
+        if length < 1:
+            problems.add(join(path, name), f"must be 1 or more, got {length}")
+
+
+def _check_dynamic(dynamic: Mapping[str, Mapping[str, str]], problems: Problems) -> None:
+    for tensor, axes in dynamic.items():
+        path = join(f"{_TABLE}.dynamic", tensor)
+        if not axes:
+            problems.add(path, 'names no axis, for example { 0 = "batch" }')
+        for number, name in axes.items():
+            if not _AXIS_NUMBER.fullmatch(number):
+                problems.add(join(path, number), f"{number!r} is not an axis number (0, 1, ...)")
+            if not _NAME.fullmatch(name):
+                problems.add(join(path, number), f"{name!r} is not a plain name (letters, digits and '_')")
+
+
+def _check_beside(name: str, path: str, file: Path, problems: Problems) -> None:
+    if not name or Path(name).name != name:
+        problems.add(path, f"{name!r} is not the name of a file beside the probe")
+    elif not is_file(file.parent / name):
+        alike = [other.name for other in file.parent.glob(f"*{Path(name).suffix}") if other != file]
+        problems.add(path, f"no file {name!r} beside the probe; {did_you_mean(name, alike)}")

@@ -1,0 +1,116 @@
+"""Read a matrix file, and say everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from matrixscan.errors import MatrixFileError, MatrixNotFoundError, did_you_mean
+from matrixscan.matrix.axes import declared_packages
+from matrixscan.matrix.cases import read_cases
+from matrixscan.matrix.ids import combination_id
+from matrixscan.matrix.layout import CasesTable, MatrixFile
+from matrixscan.matrix.problems import Problems, check_keys, check_positive, convert, read_table
+from matrixscan.matrix.rows import Row, read_rows
+from matrixscan.matrix.selection import builtin_probes, resolve_probes
+from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Tolerances
+
+
+def read_matrix(path: str | os.PathLike[str], *, probe_names: Collection[str] | None = None) -> Matrix:
+    """Read and check a matrix file.
+
+    Args:
+        path: The TOML file.
+        probe_names: Names that `[probes]` may use besides paths; the built-in probes by default.
+
+    Raises:
+        MatrixNotFoundError: There is no such file.
+        MatrixFileError: The file has problems; every one is listed with its TOML path.
+    """
+    file = Path(path)
+    raw = _load(file)
+    problems = Problems()
+    known = builtin_probes() if probe_names is None else probe_names
+    matrix = _read(raw, file, known, problems)
+    if problems.lines:
+        raise MatrixFileError(path, problems.lines)
+    return matrix
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        # An editor's byte order mark is not worth refusing a file over.
+        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise MatrixNotFoundError(file, map(str, sorted(Path("matrices").glob("*.toml")))) from None
+    except IsADirectoryError:
+        raise MatrixFileError(file, ["is a folder; name a TOML file in it"]) from None
+    except OSError as error:
+        raise MatrixFileError(file, [f"cannot be read: {error.strerror or error}"]) from None
+    except UnicodeDecodeError as error:
+        raise MatrixFileError(file, [f"is not UTF-8 text (byte {error.start}); save it as UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise MatrixFileError(file, [f"is not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise MatrixFileError(file, ["is not valid TOML: nested too deeply"]) from None
+
+
+def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: Problems) -> Matrix:
+    check_keys(raw, MatrixFile, "", problems)
+    description = convert(raw.get("description", ""), str, "description", problems)
+    before = len(problems)
+    packages = convert(raw.get("packages", []), tuple[str, ...], "packages", problems)
+    declared = declared_packages(packages, problems) if len(problems) == before else frozenset()
+    before = len(problems)
+    rows = read_rows(raw, declared, problems)
+    expect = Expect(**_table(raw, "expect", Expect, problems))
+    if len(problems) == before:
+        _check_expected(expect, rows, problems)
+    return Matrix(
+        name=file.stem,
+        path=os.fspath(file),
+        description=description,
+        rows=tuple(row.axes for row in rows),
+        probes=_probes(raw, known, file.parent, problems),
+        cases=read_cases(_table(raw, "cases", CasesTable, problems), problems),
+        tolerances=Tolerances(**_positive(raw, "tolerances", Tolerances, problems)),
+        limits=Limits(**_positive(raw, "limits", Limits, problems)),
+        index=Index(**_table(raw, "index", Index, problems)),
+        expect=expect,
+    )
+
+
+def _table(
+    raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems
+) -> dict[str, Any]:
+    return read_table(raw.get(key, {}), struct, key, problems)
+
+
+def _positive(
+    raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems
+) -> dict[str, Any]:
+    values = _table(raw, key, struct, problems)
+    check_positive(values, list(values), key, problems)
+    return values
+
+
+def _probes(raw: Mapping[str, Any], known: Collection[str], base: Path, problems: Problems) -> Probes:
+    before = len(problems)
+    lists = _table(raw, "probes", Probes, problems)
+    if len(problems) > before and not lists:
+        return Probes()
+    return resolve_probes(lists, known, base, problems)
+
+
+def _check_expected(expect: Expect, rows: tuple[Row, ...], problems: Problems) -> None:
+    ids = [combination_id(row.axes) for row in rows]
+    for at, name in enumerate(expect.good):
+        if name not in ids:
+            problems.add(f"expect.good[{at}]", f"no combination {name!r}; {did_you_mean(name, ids)}")
+        elif name in expect.good[:at]:
+            problems.add(f"expect.good[{at}]", f"{name!r} is listed twice")

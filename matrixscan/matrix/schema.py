@@ -1,0 +1,134 @@
+"""The JSON Schema of a matrix file, for editors that check and complete TOML."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from matrixscan.harness.protocol import EXPORTERS, RUNNERS
+from matrixscan.matrix.axes import PYTHON_PATTERN, WELL_KNOWN_AXES
+from matrixscan.matrix.cases import OPSET_RANGE
+from matrixscan.matrix.layout import MatrixFile
+
+_POSITIVE = {"exclusiveMinimum": 0}
+_EXACT = {"pattern": r"^([0-9]+!)?[0-9]+(\.[0-9]+)*[0-9a-z.]*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"}
+_PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted."}
+_OPSETS = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": OPSET_RANGE[0], "maximum": OPSET_RANGE[1]},
+    "minItems": 1,
+    "uniqueItems": True,
+}
+
+# What the types cannot say, by table and key; merged over what msgspec derives from them.
+_MORE: dict[str, dict[str, dict[str, Any]]] = {
+    "MatrixFile": {
+        "description": {"description": "What the matrix is for; shown in lists and reports."},
+        "packages": {"description": "Axis names that are meant although they resemble a well-known one."},
+        "combinations": {"description": "Rows written out: one exact version an axis."},
+        "axes": {"description": "Versions of each axis; the matrix gets every combination of them."},
+        "include": {"description": "Rows added after the product; exclude does not touch them."},
+        "exclude": {"description": "Drops every row of combinations and axes that has all these versions."},
+    },
+    "Probes": {
+        "judge": {"description": "Probes that decide a combination's verdict: names, globs or paths."},
+        "also": {"description": "Probes that run and are shown, and decide nothing."},
+    },
+    "CasesTable": {
+        "exporters": {
+            "description": "How models become ONNX.",
+            "items": {"enum": list(EXPORTERS)},
+            "minItems": 1,
+        },
+        "opsets": {
+            "description": "ONNX opsets: one list for every exporter, or exporter = list.",
+            "anyOf": [
+                _OPSETS,
+                {
+                    "type": "object",
+                    "properties": dict.fromkeys(EXPORTERS, _OPSETS),
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                },
+            ],
+        },
+        "runners": {
+            "description": "What runs the exported model.",
+            "items": {"enum": list(RUNNERS)},
+            "minItems": 1,
+        },
+    },
+    "Tolerances": {
+        "rtol": {"description": "Allowed difference relative to the eager value.", **_POSITIVE},
+        "atol": {"description": "Allowed absolute difference.", **_POSITIVE},
+    },
+    "Limits": {
+        "case-seconds": {"description": "Seconds after which a case is given up.", **_POSITIVE},
+        "install-seconds": {"description": "Seconds after which an installation is given up.", **_POSITIVE},
+        "memory-gib": {"description": "GiB of resident memory the harness may use.", **_POSITIVE},
+        "threads": {"description": "Intra-op threads of torch and of the runner.", "minimum": 1},
+    },
+    "Index": {"torch": {"description": "auto takes torch's CPU builds where they can be reached."}},
+    "Expect": {"good": {"description": "Ids of combinations whose verdict must be good."}},
+}
+
+
+def matrix_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a matrix file."""
+    derived = msgspec.json.schema(MatrixFile)
+    tables = derived["$defs"]
+    for table, keys in _MORE.items():
+        for key, more in keys.items():
+            tables[table]["properties"][key] |= more
+    root = tables.pop("MatrixFile")
+    properties = root["properties"]
+    properties["axes"] = properties["axes"] | _axes()
+    properties["combinations"]["items"] = _row(complete=True)
+    properties["include"]["items"] = _row(complete=True)
+    properties["exclude"]["items"] = _row(complete=False)
+    for name, value in properties.items():
+        if "$ref" in value:
+            table = tables[value["$ref"].removeprefix("#/$defs/")]
+            # The keys of each table state their own defaults; twice would be noise in an editor.
+            properties[name] = {"$ref": value["$ref"], "description": table["description"]}
+    root |= {"title": "matrixscan matrix", "required": ["probes"]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": tables}
+
+
+def schema_text() -> str:
+    """Return the schema as it is kept in files."""
+    return json.dumps(matrix_schema(), indent=2) + "\n"
+
+
+def _version(axis: str) -> dict[str, Any]:
+    if axis == "python":
+        return _PYTHON
+    return {"type": "string", "description": f"An exact version of {axis}, quoted.", **_EXACT}
+
+
+def _row(*, complete: bool) -> dict[str, Any]:
+    rules = {"required": ["python"], "minProperties": 2} if complete else {"minProperties": 1}
+    return {
+        "type": "object",
+        "properties": {axis: _version(axis) for axis in _in_order()},
+        "additionalProperties": {"type": "string", **_EXACT},
+        **rules,
+    }
+
+
+def _axes() -> dict[str, Any]:
+    def versions(item: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
+
+    return {
+        "properties": {axis: versions(_version(axis)) for axis in _in_order()},
+        "additionalProperties": versions({"type": "string", **_EXACT}),
+        "if": {"minProperties": 1},
+        "then": {"required": ["python"], "minProperties": 2},
+    }
+
+
+def _in_order() -> list[str]:
+    return sorted(WELL_KNOWN_AXES, key=lambda axis: (axis != "python", axis))

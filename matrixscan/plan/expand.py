@@ -1,0 +1,152 @@
+"""Expand a matrix into cells and cases."""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from matrixscan.errors import NothingSelectedError, ProbeFileError, UnknownNameError
+from matrixscan.harness.protocol import PRECISIONS
+from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
+from matrixscan.matrix.selection import is_file, is_path, probe_name
+from matrixscan.matrix.types import Cases, Matrix, Probe
+from matrixscan.plan.ids import case_id, combination_id
+from matrixscan.plan.types import Case, Cell, Plan
+
+
+class _Choice(NamedTuple):
+    name: str
+    file: Path
+    judged: bool
+
+
+def make_plan(
+    matrix: Matrix,
+    *,
+    only_probes: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    cells: Sequence[str] = (),
+) -> Plan:
+    """Say what is to be done for a matrix, reading only the probes that are selected.
+
+    Args:
+        matrix: A checked matrix.
+        only_probes: Probe names or files to keep; one the matrix does not name is added and judged.
+        exclude: Names or globs of probes and combinations to leave out.
+        cells: Ids of the combinations to keep.
+
+    Raises:
+        UnknownNameError: A filter names nothing.
+        NothingSelectedError: The filters leave no probe or no combination.
+        ProbeFileError: A probe's file has problems, or its name is taken.
+    """
+    all_cells = tuple(_cell(row) for row in matrix.rows)
+    choices = _pick_probes(matrix, only_probes)
+    _check_known(cells, exclude, all_cells, [*_matrix_probes(matrix), *choices])
+    kept_cells = tuple(
+        cell for cell in all_cells if (not cells or cell.id in cells) and not _matches(cell.id, exclude)
+    )
+    kept = [choice for choice in choices if not _matches(choice.name, exclude)]
+    if not kept_cells:
+        raise NothingSelectedError("no combination is left", "loosen --exclude or --cell")
+    if not kept:
+        raise NothingSelectedError("no probe is left", "loosen --exclude or --probe")
+    # A scan that decides nothing helps nobody: without a judged probe, all that are left are judged.
+    decides_none = not any(choice.judged for choice in kept)
+    judged = [choice.name for choice in kept if choice.judged or decides_none]
+    kept.sort(key=lambda choice: choice.name not in judged)
+    probes = tuple(read_probe(choice.file) for choice in kept)
+    cases = tuple(case for probe in probes for case in _cases(probe, matrix.cases))
+    return Plan(matrix=matrix, cells=kept_cells, probes=probes, judged=tuple(judged), cases=cases)
+
+
+def _cell(axes: dict[str, str]) -> Cell:
+    requirements = tuple(f"{name}=={version}" for name, version in axes.items() if name != "python")
+    return Cell(id=combination_id(axes), axes=axes, python=axes["python"], requirements=requirements)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _matrix_probes(matrix: Matrix) -> list[_Choice]:
+    base = Path(matrix.path).parent
+    return [
+        _Choice(probe_name(entry), find_probe(entry, base), judged)
+        for entries, judged in ((matrix.probes.judge, True), (matrix.probes.also, False))
+        for entry in entries
+    ]
+
+
+def _pick_probes(matrix: Matrix, only: Sequence[str]) -> list[_Choice]:
+    named = _matrix_probes(matrix)
+    if not only:
+        return named
+    base = Path(matrix.path).parent
+    picked = [_pick(entry, named, base) for entry in only]
+    added = dict.fromkeys(choice for choice in picked if choice not in named)
+    choices = [choice for choice in named if choice in picked] + list(added)
+    by_name: dict[str, _Choice] = {}
+    for choice in choices:
+        first = by_name.setdefault(choice.name, choice)
+        if first is not choice:
+            raise ProbeFileError(
+                choice.file, [f"its name {choice.name!r} is taken by {first.file}; rename one"]
+            )
+    return choices
+
+
+def _pick(entry: str, named: Sequence[_Choice], base: Path) -> _Choice:
+    """Return the matrix's own choice of a probe, however it is spelled, else a new judged one."""
+    if not is_path(entry):
+        known = next((choice for choice in named if choice.name == entry), None)
+        if known is None and entry not in builtin_probes():
+            raise UnknownNameError("probe", entry, [*builtin_probes(), *(choice.name for choice in named)])
+        return known or _Choice(entry, find_probe(entry, base), judged=True)
+    # What a user types is meant from where the user is; only a matrix counts from its own folder.
+    file = Path(entry).absolute() if is_file(Path(entry)) else find_probe(entry, base)
+    known = next((choice for choice in named if choice.file.samefile(file)), None)
+    return known or _Choice(file.stem, file, judged=True)
+
+
+def _check_known(
+    cells: Sequence[str], exclude: Sequence[str], all_cells: Sequence[Cell], choices: Sequence[_Choice]
+) -> None:
+    ids = [cell.id for cell in all_cells]
+    for name in cells:
+        if name not in ids:
+            raise UnknownNameError("combination", name, ids)
+    names = [*(choice.name for choice in choices), *ids]
+    for pattern in exclude:
+        if not any(_matches(name, [pattern]) for name in names):
+            raise UnknownNameError("probe or combination", pattern, names)
+
+
+def _cases(probe: Probe, rules: Cases) -> Iterator[Case]:
+    # A probe may name an exporter of which the matrix says nothing; then the defaults say its opsets.
+    opsets = {**Cases().opsets, **rules.opsets, **(probe.opsets or {})}
+    for variant in probe.variants:
+        for exporter in probe.exporters or rules.exporters:
+            # Sizes vary fastest: one export serves all of them.
+            for opset, precision, runner, size in itertools.product(
+                opsets[exporter], PRECISIONS, rules.runners, (probe.export_size, *probe.run_sizes)
+            ):
+                yield _case(probe.name, variant, exporter, opset, precision, runner, size)
+
+
+def _case(
+    probe: str, variant: str, exporter: str, opset: int, precision: str, runner: str, size: dict[str, int]
+) -> Case:
+    name = case_id(
+        probe=probe,
+        variant=variant,
+        exporter=exporter,
+        opset=opset,
+        precision=precision,
+        runner=runner,
+        size=size,
+    )
+    return Case(name, probe, variant, exporter, opset, precision, runner, size)

@@ -1,0 +1,39 @@
+"""What is to be done: cells and cases, as frozen values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from matrixscan.matrix.types import Matrix, Probe
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One combination: one environment to build."""
+
+    id: str
+    axes: dict[str, str]  # python first, as written in the matrix
+    python: str
+    requirements: tuple[str, ...]  # name==version of every package axis
+
+
+class Case(msgspec.Struct, frozen=True):
+    """Probe x exporter x opset x precision x runner x size; never needs a new environment."""
+
+    id: str
+    probe: str
+    variant: str
+    exporter: str
+    opset: int
+    precision: str
+    runner: str
+    size: dict[str, int]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A matrix, expanded. Every cell runs the same cases."""
+
+    matrix: Matrix
+    cells: tuple[Cell, ...]
+    probes: tuple[Probe, ...]
+    judged: tuple[str, ...]  # names of the probes that decide a verdict
+    cases: tuple[Case, ...]

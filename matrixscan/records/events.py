@@ -1,0 +1,152 @@
+"""Events to facts, also for a harness that died: what was reached, what remains, whose fault a death was."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from matrixscan.harness.protocol import share_key
+
+Event = dict[str, Any]
+
+
+def read_events(path: Path) -> list[Event]:
+    """Return the whole events of a file; a line cut short by a kill is left out."""
+    if not path.is_file():
+        return []
+    return [msgspec.json.decode(line) for line in path.read_bytes().split(b"\n")[:-1] if line]
+
+
+def append_event(path: Path, event: Mapping[str, Any]) -> None:
+    """Append an event of the host's; only called while no harness writes. A half line before it is cut off."""
+    with path.open("a+b") as file:
+        file.seek(0)
+        text = file.read()
+        file.truncate(text.rfind(b"\n") + 1)
+        file.seek(0, 2)
+        file.write(msgspec.json.encode(event) + b"\n")
+
+
+class Fold:
+    """What a sequence of events amounts to."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, Event] = {}  # case id -> its `done` event
+        self.deaths: list[Event] = []
+        self.imported: Event | None = None
+        self._probes: dict[str, str] = {}
+        self._open: Event | None = None  # last `started` of a case without an end
+        self._stage = ""
+        self._said_hello = False
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """Fold events in the order in which they were appended."""
+        fold = cls()
+        for event in events:
+            step = getattr(fold, "_on_" + event["event"], None)
+            if step is not None:
+                step(event)
+        return fold
+
+    @property
+    def import_failed(self) -> bool:
+        """Whether the packages under test could not be imported, or are not the requested ones."""
+        return self.imported is not None and self.imported["outcome"] != "passed"
+
+    def measured(self, probe: str) -> str | None:
+        """Return the digest of the probe its cases were measured with."""
+        return self._probes.get(probe)
+
+    def outcome_of(self, case: Mapping[str, Any]) -> Event | None:
+        """Return the end of a case: its own, or the death of work it shares; None while it has none."""
+        if case["id"] in self.done:
+            return self.done[case["id"]]
+        for death in self.deaths:
+            if share_key(case, death["stage"]) == death["share"] or case["id"] == death["case"]:
+                return death if case["id"] == death["case"] else {**death, "case": case["id"], "seconds": {}}
+        return None
+
+    def attribute(
+        self, end: Mapping[str, Any], remaining: Sequence[Mapping[str, Any]], *, again: bool
+    ) -> Event | None:
+        """Say whose fault the end of a process was: an event to append, or None if it ended as it should.
+
+        No `bye` means that what was being worked on died, whatever the exit code.
+
+        Args:
+            end: outcome and circumstances of the process's end.
+            remaining: the cases it was asked for.
+            again: an earlier process was asked for the same cases and finished none; then the first is to blame,
+                or the harness would be started for ever.
+        """
+        if not self._said_hello:
+            # The harness itself never ran, so nothing is known about the packages.
+            error = _death_error(end)
+            return {"event": "stage", "stage": "import", "outcome": "infra", "error": error, "seconds": end["spent"]}
+        if self.imported is None:
+            return {"event": "stage", "stage": "import", "error": _death_error(end), "seconds": end["spent"], **_outcome(end)}
+        if self._open is None and not again:
+            return None
+        blamed = self._open["case"] if self._open is not None else remaining[0]["id"]
+        case = next(case for case in remaining if case["id"] == blamed)
+        stage = self._stage or "build"
+        return {
+            "event": "died",
+            "case": case["id"],
+            "stage": stage,
+            "share": share_key(case, stage),
+            "seconds": {stage: end["spent"]},
+            "error": _death_error(end),
+            **_outcome(end),
+        }
+
+    def _on_request(self, event: Event) -> None:
+        for name, digest in event["probes"].items():
+            if self._probes.get(name, digest) != digest:
+                self.done = {key: end for key, end in self.done.items() if not key.startswith(f"{name}/")}
+                self.deaths = [death for death in self.deaths if not death["case"].startswith(f"{name}/")]
+            self._probes[name] = digest
+
+    def _on_start(self, _: Event) -> None:
+        self.imported, self._open, self._stage, self._said_hello = None, None, "", False
+
+    def _on_hello(self, _: Event) -> None:
+        self._said_hello = True
+
+    def _on_stage(self, event: Event) -> None:
+        if event["stage"] == "import":
+            self.imported = event
+        else:
+            self._stage = event["stage"]
+
+    def _on_case(self, event: Event) -> None:
+        if event["state"] == "started":
+            self._open, self._stage = event, ""
+        else:
+            self.done[event["case"]] = event
+            self._open = None
+
+    def _on_died(self, event: Event) -> None:
+        self.deaths.append(event)
+        self._open = None
+
+
+def _outcome(end: Mapping[str, Any]) -> dict[str, Any]:
+    return {"outcome": end["outcome"], "reason": "memory" if "memory_gib" in end else None}
+
+
+def _death_error(end: Mapping[str, Any]) -> dict[str, str]:
+    if end["outcome"] == "timed_out":
+        return {"type": "Timeout", "message": f"gave up after {end['allowed']:g} s"}
+    if "memory_gib" in end:
+        return {"type": "OutOfMemory", "message": f"outgrew {end['memory_gib']:g} GiB of resident memory"}
+    code = end["returncode"]
+    if code < 0:
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+        return {"type": name, "message": f"the process was ended by {name}"}
+    return {"type": "ProcessExit", "message": f"the process ended with exit code {code} before it was done"}

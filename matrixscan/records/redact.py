@@ -1,0 +1,72 @@
+"""Takes what identifies a machine, a person or an index out of texts that are published."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+#: Index and file addresses, and pages that only an index has; addresses of documentation stay.
+_INDEX = re.compile(
+    r"(?:https?|file)://[^\s`'\"<>)]*?(?:/simple|/packages/|/whl|/pypi|\.whl|files\.)[^\s`'\"<>)]*|file://[^\s`'\"<>)]+"
+)
+#: Absolute paths below well-known roots. Node names of ONNX graphs look like paths too, so not every slash counts.
+_PATH = re.compile(
+    r"(?<![\w<>/.])/(?:bin|build|croot|data|etc|home|lib|lib64|media|mnt|nix|opt|private|proc|pytorch|root|run|snap|srv"
+    r"|storage|sys|tmp|usr|var|work|workspace|Users|Volumes|onnxruntime_src|__w|github)(?:/[^\s:'\"`,;()\[\]<>]+)*"
+)
+#: Any absolute path of a source file, wherever a wheel was built.
+_SOURCE = re.compile(r"(?<![\w<>/.])/(?:[^\s:'\"`,;()\[\]<>/]+/)+([^\s:'\"`,;()\[\]<>/]+\.(?:py|pyx|c|cc|cpp|cu|cuh|h|hpp|so[.\d]*))\b")
+_WINDOWS = re.compile(r"\b[A-Za-z]:\\(?:[^\s:'\"`,;()\[\]<>\\]+\\)*([^\s:'\"`,;()\[\]<>\\]*)")
+#: Names that say nothing about who or where.
+_COMMON = {"root", "user", "runner", "localhost", "ubuntu", "debian", "python", "torch", "onnx", "test", "build", "admin"}
+
+
+class Redactor:
+    """Replaces known folders by their name and whatever else looks like a place by `<path>/basename`."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        """Prepare for texts in which `folders` (label -> folder) may occur; longer folders win."""
+        places = [(os.fspath(place), f"<{label}>") for label, place in folders.items()]
+        places += [(os.path.realpath(place), f"<{label}>") for label, place in folders.items()]
+        places.append((os.fspath(Path.home()), "<home>"))
+        self._places = sorted({pair for pair in places if len(pair[0]) > 1}, key=lambda pair: -len(pair[0]))
+        names = {"<host>": socket.gethostname(), "<user>": _user()}
+        self._names = [
+            (re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w])"), label)
+            for label, name in names.items()
+            if len(name) > 2 and name.lower() not in _COMMON
+        ]
+
+    def text(self, text: str) -> str:
+        """Return `text` without paths, users, hosts and index addresses."""
+        text = _INDEX.sub("<index>", text)
+        for place, label in self._places:
+            text = text.replace(place, label)
+        text = _SOURCE.sub(r"<path>/\1", text)
+        text = _PATH.sub(lambda match: "<path>/" + match.group().rpartition("/")[2], text)
+        text = _WINDOWS.sub(r"<path>/\1", text)
+        for pattern, label in self._names:
+            text = pattern.sub(label, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """Redact every text of a JSON-like value; keys are ours and stay."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(item) for item in value]
+        return value
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return ""

@@ -1,0 +1,51 @@
+"""Reads stored records of this and earlier schema versions; a step is a pure dict -> dict function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from matrixscan.errors import DamagedFileError, RecordVersionError
+from matrixscan.records.types import SCHEMA_VERSION, Record
+
+#: Version n -> the step from n to n + 1. A golden file of every version lies in tests/records/golden.
+_STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def decode_record(text: bytes, path: Path) -> Record:
+    """Decode a stored record.
+
+    Args:
+        text: JSON.
+        path: where it came from, for the error.
+
+    Raises:
+        RecordVersionError: it was written by a newer matrixscan.
+        DamagedFileError: it is not a record.
+    """
+    try:
+        data = msgspec.json.decode(text, type=dict[str, Any])
+        version = msgspec.convert(data.get("schema_version"), int)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _damaged(path, str(error)) from error
+    if version > SCHEMA_VERSION:
+        raise RecordVersionError(path, version, SCHEMA_VERSION)
+    try:
+        while version < SCHEMA_VERSION:
+            data = _STEPS[version](data)
+            version += 1
+        return msgspec.convert(data, Record)
+    except (KeyError, msgspec.ValidationError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def encode_record(record: Record) -> bytes:
+    """Encode a record as sorted, indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=1) + b"\n"
+
+
+def _damaged(path: Path, why: str) -> DamagedFileError:
+    return DamagedFileError(path, why, "delete it and scan again: only its own combination is redone")

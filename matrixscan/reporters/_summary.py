@@ -1,0 +1,25 @@
+"""What a scan prints at its end: the table, the known-good pins, and where the files are."""
+
+from __future__ import annotations
+
+from matrixscan.analysis.recommend import recommend
+from matrixscan.analysis.view import ScanView
+from matrixscan.reporters.table_txt import tables
+
+
+def render_summary(view: ScanView, folder: str, cost: str) -> str:
+    """Return the end of a scan as plain text.
+
+    Args:
+        view: The selected part of the scan.
+        folder: Where the reports are.
+        cost: What the scan took.
+    """
+    lines = ["", *tables(view), "Known-good pins", "---------------"]
+    for key, picks in recommend(view).probes.items():
+        lines.append(f"{key}:" if picks.good else f"{key}: none")
+        lines += [
+            f"  python {pick.python}  " + " ".join(f"{name}=={version}" for name, version in pick.pins.items())
+            for pick in picks.good
+        ]
+    return "\n".join([*lines, "", f"Reports, records and locks: {folder}/", cost, ""])

@@ -1,0 +1,20 @@
+"""What the tables say to people, in Markdown and in plain text alike."""
+
+from __future__ import annotations
+
+from matrixscan.harness.protocol import STAGES
+
+HOW_TO_READ = (
+    "Each row of the first table is one combination; it is good only if every case that exists there passed "
+    "for the first variant of every probe that decides."
+)
+
+LEGEND = (
+    "ok: every case that exists there agrees with eager within the probe's tolerance, at every size",
+    "STAGE: WHAT: the first stage that did not pass, in the order " + ", ".join(STAGES),
+    "8/10 cases: eight of ten cases are bad; cases that cannot exist there are not counted",
+    "ok with dynamo 18: that exporter and opset works although others do not",
+    "unknown: not run, skipped or an infrastructure failure; it says nothing for or against the combination",
+    "n/a: no exporter and opset of the scan exists there",
+    "alternative: a further variant of the probe; it is shown and decides nothing",
+)

@@ -1,0 +1,106 @@
+"""results.json: every cell and case for programs. No times: a repeated scan gives the same text."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import msgspec
+
+from matrixscan.analysis.judge import case_order
+from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.records.types import CaseRecord, Error, OutputMetrics
+
+NAME = "results"
+SUFFIX = ".json"
+
+SCHEMA_VERSION = 1
+
+_METRICS = (
+    "cosine",
+    "max_abs",
+    "mean_abs",
+    "rmse",
+    "max_rel",
+    "snr_db",
+    "required_atol",
+    "margin",
+    "noise_floor",
+)
+
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+
+
+def render(view: ScanView) -> str:
+    """Return the whole scan as JSON."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "matrix": view.matrix,
+        "judged": list(view.judged),
+        "warnings": list(view.warnings),
+        "cells": [_cell(cell) for cell in sorted(view.cells, key=lambda cell: cell.id)],
+    }
+    return json.dumps(rounded(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def rounded(value: Any) -> Any:
+    """Return the value with every float at six significant digits; JSON has no word for NaN, so null."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return value
+
+
+def _cell(cell: CellView) -> dict[str, Any]:
+    return {
+        "id": cell.id,
+        "axes": cell.axes,
+        "resolved": dict(sorted(cell.resolved.items())),
+        "torch_index": cell.torch_index,
+        "evidence": cell.evidence,
+        "verdict": cell.verdict,
+        "verdicts": cell.verdicts,
+        "stage": cell.stage,
+        "outcome": cell.outcome,
+        "reason": cell.reason,
+        "error": _error(cell.error),
+        "cases": [_case(case) for case in sorted(cell.cases, key=case_order)],
+    }
+
+
+def _case(case: CaseRecord) -> dict[str, Any]:
+    worst = _worst(case.outputs)
+    return {
+        "probe": case.probe,
+        "variant": case.variant,
+        "exporter": case.exporter,
+        "opset": case.opset,
+        "precision": case.precision,
+        "runner": case.runner,
+        "size": case.size,
+        "stage": case.stage,
+        "outcome": case.outcome,
+        "reason": case.reason,
+        "error": _error(case.error),
+        "metrics": None if worst is None else {name: getattr(worst, name) for name in _METRICS},
+        "outputs": [msgspec.structs.asdict(output) for output in case.outputs],
+    }
+
+
+def _worst(outputs: tuple[OutputMetrics, ...]) -> OutputMetrics | None:
+    failed = [output for output in outputs if not output.passed]
+    if failed:
+        return failed[0]
+    return min(outputs, key=lambda out: math.inf if out.margin is None else out.margin, default=None)
+
+
+def _error(error: Error | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    # An address differs from run to run and says nothing.
+    return {"type": error.type, "message": _ADDRESS.sub("0x...", error.message)}

@@ -1,0 +1,31 @@
+"""table.md: the scan for people, in Markdown."""
+
+from __future__ import annotations
+
+from matrixscan.analysis.table import Table, finding_lines, models_table, probes_table
+from matrixscan.analysis.view import ScanView
+from matrixscan.reporters._markdown import escape, table
+from matrixscan.reporters._words import HOW_TO_READ, LEGEND
+
+NAME = "table"
+SUFFIX = ".md"
+
+
+def render(view: ScanView) -> str:
+    """Return the tables and the findings as Markdown."""
+    lines = [f"# {escape(view.matrix)}", ""]
+    if view.description:
+        lines += [escape(view.description), ""]
+    lines += [HOW_TO_READ, ""]
+    if view.warnings:
+        lines += [*(f"- **Warning:** {escape(warning)}" for warning in view.warnings), ""]
+    lines += _section("Models", models_table(view))
+    lines += [*(f"- {escape(line)}" for line in LEGEND), ""]
+    lines += _section("Operators and other probes", probes_table(view))
+    findings = [f"- {escape(line)}" for line in finding_lines(view)]
+    return "\n".join([*lines, "## Findings", "", *(findings or ["None."])]) + "\n"
+
+
+def _section(title: str, content: Table) -> list[str]:
+    body = table(content) if content.rows and len(content.headers) > 1 else ["None."]
+    return [f"## {title}", "", *body, ""]

@@ -1,0 +1,48 @@
+"""table.txt: the scan for people, in plain text."""
+
+from __future__ import annotations
+
+from tabulate import tabulate
+
+from matrixscan.analysis.table import Table, finding_lines, models_table, probes_table
+from matrixscan.analysis.view import ScanView
+from matrixscan.reporters._words import HOW_TO_READ, LEGEND
+
+NAME = "table"
+SUFFIX = ".txt"
+
+
+def render(view: ScanView) -> str:
+    """Return the tables and the findings as plain text."""
+    lines = [view.matrix, "=" * len(view.matrix), ""]
+    if view.description:
+        lines += [" ".join(view.description.split()), ""]
+    lines += [HOW_TO_READ, ""]
+    if view.warnings:
+        lines += [*(f"Warning: {_flat(warning)}" for warning in view.warnings), ""]
+    lines += tables(view)
+    lines += [*(f"  {line}" for line in LEGEND), ""]
+    findings = [f"  {_flat(line)}" for line in finding_lines(view)]
+    return "\n".join([*lines, "Findings", "--------", *(findings or ["  none"])]) + "\n"
+
+
+def tables(view: ScanView) -> list[str]:
+    """Return the lines of both tables."""
+    return [
+        *_section("Models", models_table(view)),
+        *_section("Operators and other probes", probes_table(view)),
+    ]
+
+
+def _section(title: str, content: Table) -> list[str]:
+    head = [title, "-" * len(title)]
+    if not content.rows or len(content.headers) == 1:
+        return [*head, "  none", ""]
+    rows = [[_flat(cell) for cell in row] for row in content.rows]
+    # Number parsing would print version 1.10 as 1.1.
+    text = tabulate(rows, headers=content.headers, tablefmt="simple", disable_numparse=True)
+    return [*head, *(line.rstrip() for line in text.splitlines()), ""]
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,55 @@
+"""The published folder of a matrix: `reports/<matrix>/`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from matrixscan.records.types import Record
+from matrixscan.records.upgrade import decode_record, encode_record
+from matrixscan.store.files import write_atomically
+
+
+class Reports:
+    """Records and locks by combination id, and rendered reports by file name."""
+
+    def __init__(self, root: Path, matrix: str) -> None:
+        self.folder = root / matrix
+
+    def record_path(self, cell: str) -> Path:
+        """Return where a combination's record lies."""
+        return self.folder / "records" / f"{cell}.json"
+
+    def lock_path(self, cell: str, probe: str | None = None) -> Path:
+        """Return where a combination's lock lies, or that of a probe's own packages in it."""
+        return self.folder / "locks" / (f"{cell}.txt" if probe is None else f"{cell}.{probe}.txt")
+
+    def log_path(self, cell: str) -> Path:
+        """Return where a combination's redacted log lies."""
+        return self.folder / "logs" / f"{cell}.log"
+
+    def read(self, cell: str) -> Record | None:
+        """Return a combination's record, or None.
+
+        Raises:
+            MatrixscanError: the file is damaged or from a newer matrixscan.
+        """
+        path = self.record_path(cell)
+        return decode_record(path.read_bytes(), path) if path.is_file() else None
+
+    def write(self, record: Record) -> bytes:
+        """Store a record and return its bytes."""
+        data = encode_record(record)
+        write_atomically(self.record_path(record.id), data)
+        return data
+
+    def write_texts(self, texts: dict[str, str]) -> None:
+        """Write reports by file name."""
+        for name, text in texts.items():
+            write_atomically(self.folder / name, text.encode())
+
+    def prune_constraints(self, keep: Collection[str]) -> None:
+        """Delete constraints of combinations that are no longer good."""
+        for path in self.folder.glob("constraints-*.txt"):
+            if path.name not in keep:
+                path.unlink()

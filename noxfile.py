@@ -1,0 +1,67 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.15",
+#     "findpython>=0.6.2",
+#     "msgspec>=0.19",
+#     "nox[uv]>=2026.4",
+#     "packaging>=24",
+#     "psutil>=6",
+#     "tabulate>=0.9",
+#     "typer>=0.12",
+# ]
+# ///
+"""matrixscan: which PyTorch x ONNX x ONNX Runtime combinations export and run a model correctly.
+
+    nox -s scan                               the default matrix
+    nox -s scan -- matrices/other.toml        another one; add -j auto to scan combinations at once
+    nox -s scan -- --probe campplus           one probe
+    nox -s "cell(<id>)"                       one combination
+    nox -s tests lint harness_tests           the project's own checks
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+HERE = Path(__file__).parent
+# Nox does not put the noxfile's folder on the path, and the project is not installed on a fresh machine.
+sys.path.insert(0, str(HERE))
+
+import matrixscan.nox
+
+nox.needs_version = ">=2026.4"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["scan"]
+
+PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+
+matrixscan.nox.register("matrices/default.toml")
+
+
+@nox.session(default=False)
+def tests(session: nox.Session) -> None:
+    """Run the test suite; `-- -m "not slow"` leaves out what builds real environments."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def harness_tests(session: nox.Session) -> None:
+    """Run the harness on a real Python 3.8 with torch 1.11 and on the newest Python and torch."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("pytest", "tests/harness", *session.posargs)
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Check style, types, the floors, and that the harness keeps to Python 3.8."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+    session.run("vermin", "--target=3.8-", "--violations", "--no-tips", "matrixscan/harness")
