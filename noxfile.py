@@ -13,11 +13,11 @@
 # ///
 """matrixscan: which PyTorch x ONNX x ONNX Runtime combinations export and run a model correctly.
 
-    nox -s scan                               the default matrix
-    nox -s scan -- matrices/other.toml        another one; add -j auto to scan combinations at once
-    nox -s scan -- --probe campplus           one probe
-    nox -s "cell(<id>)"                       one combination
-    nox -s tests lint harness_tests           the project's own checks
+nox -s scan                               the default matrix
+nox -s scan -- matrices/other.toml        another one; add -j auto to scan combinations at once
+nox -s scan -- --probe campplus           one probe
+nox -s "cell(<id>)"                       one combination
+nox -s tests lint harness_tests           the project's own checks
 """
 
 from __future__ import annotations

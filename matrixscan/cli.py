@@ -22,7 +22,9 @@ app = typer.Typer(
 
 _Matrix = Annotated[str, typer.Argument(help="matrix file, or the name of one in matrices/")]
 _Probe = Annotated[list[str] | None, typer.Option(help="run this probe only: a name or a file (repeatable)")]
-_Exclude = Annotated[list[str] | None, typer.Option(help="leave out probes or combinations, globs allowed (repeatable)")]
+_Exclude = Annotated[
+    list[str] | None, typer.Option(help="leave out probes or combinations, globs allowed (repeatable)")
+]
 _Cell = Annotated[list[str] | None, typer.Option(help="scan this combination only (id, repeatable)")]
 
 
@@ -77,7 +79,9 @@ def init(folder: Annotated[str, typer.Argument(help="your project's folder")] = 
 def calibrate(
     probe: Annotated[str, typer.Argument(help="a probe: a name or a file")],
     matrix: _Matrix = "default",
-    cell: Annotated[str | None, typer.Option(help="combination to calibrate in; default: the last of the matrix")] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="combination to calibrate in; default: the last of the matrix")
+    ] = None,
 ) -> None:
     """Make a probe's normalisation statistics fit its data; writes the .npz named by its `weights` key."""
     typer.echo(f"wrote {commands.calibrate(probe, matrix, cell, _listen)}")

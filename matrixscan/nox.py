@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nox
 
@@ -62,7 +62,7 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
     parser.add_argument("--keep-env", action="store_true", help="keep the environments under .matrixscan/")
     known, others = parser.parse_known_args(arguments)
     # Arguments of other sessions (pytest's, say) come through the same `--`; they are refused by ours, when run.
-    known.others = others if others else []
+    known.others = others or []
     if not str(known.matrix).endswith(".toml") and not Path("matrices", f"{known.matrix}.toml").is_file():
         known.others = [known.matrix, *known.others]
         known.matrix = matrix

@@ -73,9 +73,7 @@ class Finding(msgspec.Struct, frozen=True):
         return tuple(lane for lane in self.lanes if lane.verdict == GOOD)
 
 
-def build_finding(
-    probe: str, variant: str, cases: Sequence[CaseRecord], environment: Judgement | None
-) -> Finding:
+def build_finding(probe: str, variant: str, cases: Sequence[CaseRecord], environment: Judgement | None) -> Finding:
     """Describe the settled cases of one (probe, variant); an unusable environment describes itself."""
     if environment is not None:
         return _plain(probe, variant, environment)
@@ -152,6 +150,4 @@ def _label(case: CaseRecord, cases: Sequence[CaseRecord]) -> str:
 def _plain(probe: str, variant: str, judgement: Judgement) -> Finding:
     error = judgement.error
     short = None if error is None else Error(error.type, first_line(error.message))
-    return Finding(
-        probe, variant, judgement.verdict, judgement.stage, judgement.outcome, judgement.reason, short
-    )
+    return Finding(probe, variant, judgement.verdict, judgement.stage, judgement.outcome, judgement.reason, short)

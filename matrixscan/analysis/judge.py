@@ -56,8 +56,7 @@ def settle_cases(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
     settled = [_settle(case) for case in cases]
     frozen = {id(case) for lane in group_lanes(settled).values() for case in _shape_frozen(lane)}
     return tuple(
-        msgspec.structs.replace(case, reason="shape_frozen") if id(case) in frozen else case
-        for case in settled
+        msgspec.structs.replace(case, reason="shape_frozen") if id(case) in frozen else case for case in settled
     )
 
 
@@ -172,9 +171,7 @@ def _shape_frozen(lane: Sequence[CaseRecord]) -> list[CaseRecord]:
     return [
         case
         for case in lane
-        if case.size != exported
-        and case.outcome == "failed"
-        and (case.stage == "run" or case.reason == "shape")
+        if case.size != exported and case.outcome == "failed" and (case.stage == "run" or case.reason == "shape")
     ]
 
 

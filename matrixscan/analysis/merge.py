@@ -10,9 +10,7 @@ from matrixscan.analysis.judge import BAD, GOOD, UNKNOWN, judge_record
 from matrixscan.records.types import Record
 
 
-def one_record_each(
-    records: Iterable[Record], planned: Mapping[str, int]
-) -> tuple[dict[str, Record], tuple[str, ...]]:
+def one_record_each(records: Iterable[Record], planned: Mapping[str, int]) -> tuple[dict[str, Record], tuple[str, ...]]:
     """Return id -> record for the planned cells, and what had to be left out, in words."""
     chosen: dict[str, Record] = {}
     warnings: set[str] = set()

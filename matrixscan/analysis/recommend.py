@@ -66,11 +66,7 @@ def newest_first(cells: Iterable[CellView]) -> list[CellView]:
 
 def pins(cell: CellView) -> dict[str, str]:
     """Return the resolved version of every package axis, as an index would know it."""
-    return {
-        axis: public(cell.resolved.get(axis, version))
-        for axis, version in cell.axes.items()
-        if axis != "python"
-    }
+    return {axis: public(cell.resolved.get(axis, version)) for axis, version in cell.axes.items() if axis != "python"}
 
 
 def public(version: str) -> str:
@@ -92,9 +88,7 @@ def constraints_name(cell_id: str) -> str:
 
 def _picks(cells: Sequence[CellView], key: str) -> ProbePicks:
     good = [cell for cell in cells if cell.findings[key].verdict == GOOD]
-    partly = [
-        cell for cell in cells if cell.findings[key].verdict != GOOD and cell.findings[key].working_lanes()
-    ]
+    partly = [cell for cell in cells if cell.findings[key].verdict != GOOD and cell.findings[key].working_lanes()]
     return ProbePicks(
         good=tuple(_pick(cell, cell.findings[key]) for cell in good),
         conditional=tuple(_pick(cell, cell.findings[key]) for cell in partly),

@@ -32,9 +32,7 @@ def cell_text(finding: Finding) -> str:
     if not finding.applicable:
         return "n/a"
     if finding.verdict != BAD:
-        return _with_lanes(
-            _clip(_unknown(finding.stage, finding.outcome, finding.reason, finding.error)), finding
-        )
+        return _with_lanes(_clip(_unknown(finding.stage, finding.outcome, finding.reason, finding.error)), finding)
     return _with_lanes(_problem_text(finding) + _count(finding), finding)
 
 
@@ -110,9 +108,7 @@ def _problem_text(finding: Finding) -> str:
         return f"compare: mismatch, {figure_text(figure)} ({where})"
     where = f" ({finding.lane.replace(' ', ', opset ', 1)})" if finding.lane else ""
     stage = finding.stage or "stage unknown"
-    if finding.reason == "shape_frozen" or (
-        finding.stage == "compare" and finding.reason not in {None, "error"}
-    ):
+    if finding.reason == "shape_frozen" or (finding.stage == "compare" and finding.reason not in {None, "error"}):
         return f"{stage}: {finding.reason}{_at(finding.size)}{where}"
     return _clip(f"{stage}: {_words(finding.outcome, finding.reason, finding.error)}", len(where)) + where
 

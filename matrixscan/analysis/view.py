@@ -162,9 +162,7 @@ def _cell_not_run(cell_id: str, axes: Mapping[str, str], scope: _Scope) -> CellV
     )
 
 
-def _findings(
-    scope: _Scope, cases: Sequence[CaseRecord], environment: Judgement | None
-) -> dict[str, Finding]:
+def _findings(scope: _Scope, cases: Sequence[CaseRecord], environment: Judgement | None) -> dict[str, Finding]:
     return {
         subject.key: build_finding(
             subject.probe,
@@ -197,8 +195,6 @@ def _scope(records: Sequence[Record], judged: tuple[str, ...], planned: tuple[Ca
     cases: list[Any] = [*planned, *(case for record in records for case in record.cases)]
     firsts = first_variants(cases)
     pairs = dict.fromkeys((case.probe, case.variant) for case in cases)
-    subjects = [
-        ProbeVariant(probe, variant, probe in names, firsts[probe] == variant) for probe, variant in pairs
-    ]
+    subjects = [ProbeVariant(probe, variant, probe in names, firsts[probe] == variant) for probe, variant in pairs]
     subjects.sort(key=lambda subject: names.index(subject.probe) if subject.judged else len(names))
     return _Scope(names, firsts, tuple(subjects), planned)

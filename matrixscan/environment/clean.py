@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 
 #: Variables that would make uv or Python look at another environment than the one meant.
-_MISLEADING = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_TARGET", "UV_REQUIRE_HASHES")
+_MISLEADING = (
+    "VIRTUAL_ENV",
+    "UV_PYTHON",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_SYSTEM_PYTHON",
+    "UV_TARGET",
+    "UV_REQUIRE_HASHES",
+)
 _MISLEADING_PREFIXES = ("PYTHON", "CONDA", "NOX_")
 
 #: All that code under test gets from the outside.

@@ -39,7 +39,7 @@ def _newest(python: str, providers: list[str]) -> Path | None:
     wanted = Version(python).release
     candidates = [
         entry
-        for entry in findpython.Finder(selected_providers=providers, no_same_interpreter=True).find_all(*wanted[:2])
+        for entry in findpython.Finder(selected_providers=providers).find_all(major=wanted[0], minor=wanted[1])
         if entry.implementation.lower() == "cpython"
         and not entry.version.is_prerelease
         and entry.version.release[: len(wanted)] == wanted

@@ -7,7 +7,7 @@ import hashlib
 import platform
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from matrixscan.environment.uv import uv
 
 _RESOLVE_SECONDS = 300.0
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+_ENTRY = re.compile(r"^[^\s#][^\n]*(?:\n[ \t][^\n]*)*\n", re.MULTILINE)
 _HEADER = re.compile(r"^# matrixscan-(\w+): (.*)$", re.MULTILINE)
 
 #: How the words of a failed resolution are read. The first pattern found decides; order is from special to general.
@@ -46,6 +47,15 @@ class LockFile(msgspec.Struct, frozen=True):
     def packages(self) -> dict[str, str]:
         """Pinned versions by normalised name."""
         return {canonicalize_name(name): version for name, version in _PIN.findall(self.text)}
+
+    def without(self, packages: Collection[str]) -> LockFile:
+        """Return the lock less the entries of packages that are there already."""
+
+        def keep(entry: re.Match[str]) -> str:
+            pin = _PIN.match(entry.group())
+            return "" if pin and canonicalize_name(pin.group(1)) in packages else entry.group()
+
+        return msgspec.structs.replace(self, text=_ENTRY.sub(keep, self.text))
 
 
 class ResolutionError(Exception):

@@ -9,7 +9,9 @@ from matrixscan.environment import process
 from matrixscan.environment.clean import tool_environment
 from matrixscan.environment.uv import uv
 
-_UNREACHABLE = re.compile(r"error sending request|dns error|Connection|timed out|Request failed|Failed to fetch", re.I)
+_UNREACHABLE = re.compile(
+    r"error sending request|dns error|Connection|timed out|Request failed|Failed to fetch", re.IGNORECASE
+)
 
 
 def choose_torch_index(setting: str) -> str:

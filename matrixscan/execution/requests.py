@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from matrixscan.execution.state import Overlay
 from matrixscan.execution.task import Task
 from matrixscan.matrix.types import Probe, Tolerances
 from matrixscan.plan.types import Case
@@ -38,25 +39,27 @@ def probe_fields(probe: Probe, tolerances: Tolerances, overlay: Path | None) -> 
     }
 
 
-def batches(task: Task, overlays: Mapping[str, Path | None]) -> list[dict[str, Any]]:
+def batches(task: Task, overlays: Mapping[str, Overlay]) -> list[dict[str, Any]]:
     """Return the requests of a cell: one for all probes without own packages, one for each of the others.
 
-    A process sees the packages of at most one probe, so no probe changes what another imports.
+    A process sees the packages of at most one probe, so no probe changes what another imports. Probes whose packages
+    could not be had are left out.
     """
     groups: dict[str, list[Probe]] = {}
     for probe in task.probes:
-        if probe.name in overlays:
-            groups.setdefault(probe.name if overlays[probe.name] else "", []).append(probe)
+        overlay = overlays.get(probe.name)
+        if overlay is not None and overlay.error is None:
+            groups.setdefault(probe.name if overlay.folder else "", []).append(probe)
     requests = (_request(task, group, overlays) for group in groups.values())
     return [request for request in requests if request["cases"]]
 
 
-def _request(task: Task, probes: Sequence[Probe], overlays: Mapping[str, Path | None]) -> dict[str, Any]:
+def _request(task: Task, probes: Sequence[Probe], overlays: Mapping[str, Overlay]) -> dict[str, Any]:
     names = {probe.name for probe in probes}
     tolerances = task.matrix.tolerances
     return {
         "axes": task.cell.axes,
         "threads": task.matrix.limits.threads,
-        "probes": {probe.name: probe_fields(probe, tolerances, overlays[probe.name]) for probe in probes},
+        "probes": {probe.name: probe_fields(probe, tolerances, overlays[probe.name].folder) for probe in probes},
         "cases": [case_fields(case) for case in task.selected if case.probe in names],
     }

@@ -115,7 +115,9 @@ def _eager(bench, case):
     spec = bench.spec(case)
     made = reference.run(spec, bench.kept(case, "build")["model"], case["size"])
     if not made["finite"] and not spec["nonfinite"]:
-        raise Stop("failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"})
+        raise Stop(
+            "failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"}
+        )
     if not bench.memory.get("sees"):
         if not reference.sees_its_input(spec, bench.kept(case, "build")["model"], made):
             words = "the outputs do not react to other inputs by more than ten times the tolerance"
@@ -203,7 +205,9 @@ def _against(spec, made, run):
         )
         raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
     rows = zip(spec["outputs"], run, expected, made["noise"])
-    return [compare(name, np.asarray(out), eager, noise, spec["rtol"], spec["atol"]) for name, out, eager, noise in rows]
+    return [
+        compare(name, np.asarray(out), eager, noise, spec["rtol"], spec["atol"]) for name, out, eager, noise in rows
+    ]
 
 
 def _latency(call):

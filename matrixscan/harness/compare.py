@@ -87,7 +87,9 @@ def _metrics(result, actual, expected, rtol, atol):
         max_abs=_number(error.max()),
         mean_abs=_number(error.mean()),
         rmse=_number(np.sqrt(np.mean(error**2))),
-        max_rel=_number((error[wrong] / np.maximum(size[wrong], np.finfo(np.float64).tiny)).max()) if wrong.any() else 0.0,
+        max_rel=_number((error[wrong] / np.maximum(size[wrong], np.finfo(np.float64).tiny)).max())
+        if wrong.any()
+        else 0.0,
         cosine=_number(np.dot(actual, expected) / norm) if norm else None,
         snr_db=_number(10 * np.log10(power / error_power)) if power and error_power else None,
         required_atol=_number(max(0.0, (error - rtol * size).max())),

@@ -8,10 +8,29 @@ import sys
 import time
 
 #: Instruction sets that change which numeric kernels torch and the runners choose.
-_KERNEL_FLAGS = (
-    "sse4_2 avx f16c fma avx2 avx512f avx512bw avx512vl avx512_vnni avx512_bf16 avx_vnni amx_tile amx_bf16 amx_int8 "
-    "asimd asimdhp asimddp bf16 i8mm sve sve2"
-).split()
+_KERNEL_FLAGS = [
+    "sse4_2",
+    "avx",
+    "f16c",
+    "fma",
+    "avx2",
+    "avx512f",
+    "avx512bw",
+    "avx512vl",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx_vnni",
+    "amx_tile",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+    "asimdhp",
+    "asimddp",
+    "bf16",
+    "i8mm",
+    "sve",
+    "sve2",
+]
 
 
 def import_axes(request, events):

@@ -59,9 +59,7 @@ def axis_name(written: str, path: str, declared: Collection[str], problems: Prob
     return name
 
 
-def axis_names(
-    table: Mapping[str, object], path: str, declared: Collection[str], problems: Problems
-) -> dict[str, str]:
+def axis_names(table: Mapping[str, object], path: str, declared: Collection[str], problems: Problems) -> dict[str, str]:
     """Return written name -> canonical name of a table's axes, without those that have a problem."""
     names: dict[str, str] = {}
     for written in table:

@@ -24,9 +24,7 @@ def check_runners(names: Sequence[str], path: str, problems: Problems) -> None:
     _check_names("runner", names, RUNNERS, path, problems)
 
 
-def _check_names(
-    kind: str, names: Sequence[str], known: Sequence[str], path: str, problems: Problems
-) -> None:
+def _check_names(kind: str, names: Sequence[str], known: Sequence[str], path: str, problems: Problems) -> None:
     check_list(names, path, problems)
     for at, name in enumerate(names):
         if name not in known:

@@ -58,8 +58,7 @@ def settings(table: ProbeTable) -> dict[str, Any]:
         # One order of the keys gives one spelling of a size, and so one case id.
         "run_sizes": tuple({name: size[name] for name in order} for size in table.run_sizes),
         "dynamic": {
-            tensor: {int(number): name for number, name in axes.items()}
-            for tensor, axes in table.dynamic.items()
+            tensor: {int(number): name for number, name in axes.items()} for tensor, axes in table.dynamic.items()
         },
         "opsets": None if table.opsets is None else read_opsets(table.opsets, _TABLE, Problems()),
     }
@@ -94,9 +93,7 @@ def _check_sizes(values: Mapping[str, Any], problems: Problems) -> None:
         seen.append((here, size))
 
 
-def _check_run_size(
-    size: Mapping[str, int], export_size: Mapping[str, int], path: str, problems: Problems
-) -> None:
+def _check_run_size(size: Mapping[str, int], export_size: Mapping[str, int], path: str, problems: Problems) -> None:
     _check_lengths(size, path, problems)
     for name in size:
         if name not in export_size:

@@ -85,15 +85,11 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
     )
 
 
-def _table(
-    raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems
-) -> dict[str, Any]:
+def _table(raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems) -> dict[str, Any]:
     return read_table(raw.get(key, {}), struct, key, problems)
 
 
-def _positive(
-    raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems
-) -> dict[str, Any]:
+def _positive(raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems) -> dict[str, Any]:
     values = _table(raw, key, struct, problems)
     check_positive(values, list(values), key, problems)
     return values

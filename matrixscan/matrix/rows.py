@@ -69,9 +69,7 @@ def _row(
     return _python_first({name: table[written] for written, name in names.items()})
 
 
-def _check_complete(
-    table: Mapping[str, Any], names: Mapping[str, str], path: str, problems: Problems
-) -> None:
+def _check_complete(table: Mapping[str, Any], names: Mapping[str, str], path: str, problems: Problems) -> None:
     """Note a missing axis. A refused name close to python is its slip: one problem, not two."""
     refused = [written.lower() for written in table if written not in names]
     slip = difflib.get_close_matches("python", refused, n=1, cutoff=0.7)

@@ -73,9 +73,7 @@ def _neighbours(name_or_path: str, base: Path) -> list[str]:
         return []
     folder = Path(name_or_path).parent
     try:
-        return sorted(
-            {str(folder / file.name) for at in (base, Path()) for file in (at / folder).glob("*.py")}
-        )
+        return sorted({str(folder / file.name) for at in (base, Path()) for file in (at / folder).glob("*.py")})
     except (OSError, ValueError):
         return []
 
@@ -100,9 +98,7 @@ def resolve_probes(
     )
 
 
-def _expand(
-    text: str, side: str, path: str, known: Collection[str], base: Path, problems: Problems
-) -> list[_Entry]:
+def _expand(text: str, side: str, path: str, known: Collection[str], base: Path, problems: Problems) -> list[_Entry]:
     if is_path(text):
         if _file(text, base) is None:
             near = _neighbours(text, base)

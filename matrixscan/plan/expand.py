@@ -46,9 +46,7 @@ def make_plan(
     all_cells = tuple(_cell(row) for row in matrix.rows)
     choices = _pick_probes(matrix, only_probes)
     _check_known(cells, exclude, all_cells, [*_matrix_probes(matrix), *choices])
-    kept_cells = tuple(
-        cell for cell in all_cells if (not cells or cell.id in cells) and not _matches(cell.id, exclude)
-    )
+    kept_cells = tuple(cell for cell in all_cells if (not cells or cell.id in cells) and not _matches(cell.id, exclude))
     kept = [choice for choice in choices if not _matches(choice.name, exclude)]
     if not kept_cells:
         raise NothingSelectedError("no combination is left", "loosen --exclude or --cell")
@@ -93,9 +91,7 @@ def _pick_probes(matrix: Matrix, only: Sequence[str]) -> list[_Choice]:
     for choice in choices:
         first = by_name.setdefault(choice.name, choice)
         if first is not choice:
-            raise ProbeFileError(
-                choice.file, [f"its name {choice.name!r} is taken by {first.file}; rename one"]
-            )
+            raise ProbeFileError(choice.file, [f"its name {choice.name!r} is taken by {first.file}; rename one"])
     return choices
 
 

@@ -71,9 +71,7 @@ class Fold:
                 return death if case["id"] == death["case"] else {**death, "case": case["id"], "seconds": {}}
         return None
 
-    def attribute(
-        self, end: Mapping[str, Any], remaining: Sequence[Mapping[str, Any]], *, again: bool
-    ) -> Event | None:
+    def attribute(self, end: Mapping[str, Any], remaining: Sequence[Mapping[str, Any]], *, again: bool) -> Event | None:
         """Say whose fault the end of a process was: an event to append, or None if it ended as it should.
 
         No `bye` means that what was being worked on died, whatever the exit code.
@@ -89,7 +87,13 @@ class Fold:
             error = _death_error(end)
             return {"event": "stage", "stage": "import", "outcome": "infra", "error": error, "seconds": end["spent"]}
         if self.imported is None:
-            return {"event": "stage", "stage": "import", "error": _death_error(end), "seconds": end["spent"], **_outcome(end)}
+            return {
+                "event": "stage",
+                "stage": "import",
+                "error": _death_error(end),
+                "seconds": end["spent"],
+                **_outcome(end),
+            }
         if self._open is None and not again:
             return None
         blamed = self._open["case"] if self._open is not None else remaining[0]["id"]

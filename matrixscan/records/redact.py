@@ -20,10 +20,26 @@ _PATH = re.compile(
     r"|storage|sys|tmp|usr|var|work|workspace|Users|Volumes|onnxruntime_src|__w|github)(?:/[^\s:'\"`,;()\[\]<>]+)*"
 )
 #: Any absolute path of a source file, wherever a wheel was built.
-_SOURCE = re.compile(r"(?<![\w<>/.])/(?:[^\s:'\"`,;()\[\]<>/]+/)+([^\s:'\"`,;()\[\]<>/]+\.(?:py|pyx|c|cc|cpp|cu|cuh|h|hpp|so[.\d]*))\b")
+_SOURCE = re.compile(
+    r"(?<![\w<>/.])/(?:[^\s:'\"`,;()\[\]<>/]+/)+([^\s:'\"`,;()\[\]<>/]+\.(?:py|pyx|c|cc|cpp|cu|cuh|h|hpp|so[.\d]*))\b"
+)
 _WINDOWS = re.compile(r"\b[A-Za-z]:\\(?:[^\s:'\"`,;()\[\]<>\\]+\\)*([^\s:'\"`,;()\[\]<>\\]*)")
 #: Names that say nothing about who or where.
-_COMMON = {"root", "user", "runner", "localhost", "ubuntu", "debian", "python", "torch", "onnx", "test", "build", "admin"}
+_SHORTEST_NAME = 3
+_COMMON = {
+    "root",
+    "user",
+    "runner",
+    "localhost",
+    "ubuntu",
+    "debian",
+    "python",
+    "torch",
+    "onnx",
+    "test",
+    "build",
+    "admin",
+}
 
 
 class Redactor:
@@ -39,7 +55,7 @@ class Redactor:
         self._names = [
             (re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w])"), label)
             for label, name in names.items()
-            if len(name) > 2 and name.lower() not in _COMMON
+            if len(name) >= _SHORTEST_NAME and name.lower() not in _COMMON
         ]
 
     def text(self, text: str) -> str:

@@ -25,9 +25,7 @@ def _header(cell: CellView) -> list[str]:
         f"measured on: {describe_platform(cell.platform)}",
     ]
     if cell.torch_index:
-        header.append(
-            f"torch was taken from the {cell.torch_index} index; local labels such as +cpu are left out"
-        )
+        header.append(f"torch was taken from the {cell.torch_index} index; local labels such as +cpu are left out")
     if not cell.packages:
         header.append("no lock was recorded: only the axes are pinned")
     return [*header, f"use: pip install -c {constraints_name(cell.id)} ..."]

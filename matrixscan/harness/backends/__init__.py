@@ -20,7 +20,7 @@ def find_backend(kind, name):
         stem, extension = os.path.splitext(file)
         if extension == ".py" and not stem.startswith("_"):
             module = importlib.import_module("." + stem, __name__)
-            if module.KIND == kind and name == module.NAME:
+            if kind == module.KIND and name == module.NAME:
                 found.append(module)
     if len(found) != 1:
         raise LookupError("%d backends declare the %s %r" % (len(found), kind, name))

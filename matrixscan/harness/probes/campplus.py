@@ -13,7 +13,6 @@
 # ///
 """CAM++ speaker embedding, zh-cn common (192): avg_pool1d with ceil_mode over segments of 100 frames."""
 
-import importlib.util
 import os
 
 import torch
@@ -47,7 +46,7 @@ def _components(variant):
     raise ModuleNotFoundError("funasr has no campplus/components.py")
 
 
-def seg_pooling(self, x, seg_len=100, stype="avg"):
+def seg_pooling(self, x, seg_len=100, stype="avg"):  # noqa: ARG001  stands in for the published method
     """Average every segment over the frames it really has: sums of a zero-padded whole number of segments.
 
     Says what ceil_mode means in operators whose meaning no exporter or runtime disputes.

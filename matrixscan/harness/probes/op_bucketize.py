@@ -28,9 +28,7 @@ class Net(torch.nn.Module):
             distance = torch.arange(x.shape[1])[None, :] - torch.arange(x.shape[1])[:, None]
             # Half a step off the bounds: the logarithm's last bit never decides a bucket.
             far = (torch.log(distance.abs() + 0.5) * 2).to(torch.int64).clamp(max=7)
-            bucket = (
-                torch.where(distance.abs() < EXACT, distance.abs(), far) + (distance > 0).to(torch.int64) * 8
-            )
+            bucket = torch.where(distance.abs() < EXACT, distance.abs(), far) + (distance > 0).to(torch.int64) * 8
             return x + bucket.sum(0) * 0.02
         return torch.bucketize(x, self.boundaries, right=self.variant == "right")
 

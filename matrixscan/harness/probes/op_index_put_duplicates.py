@@ -26,10 +26,7 @@ class Net(torch.nn.Module):
         if self.variant == "cells":
             return x.index_put((index, index + 1), values[:, 0], accumulate=True)
         return (
-            x.t()
-            .clone()
-            .index_put((torch.arange(4)[:, None], index[None, :]), values[:, :4].t(), accumulate=True)
-            .t()
+            x.t().clone().index_put((torch.arange(4)[:, None], index[None, :]), values[:, :4].t(), accumulate=True).t()
         )
 
 

@@ -23,9 +23,7 @@ class Net(torch.nn.Module):
 
     def forward(self, x):
         size = (5, x.shape[3] // 2) if self.variant == "down" else (13, x.shape[3] * 2 - 3)
-        return functional.interpolate(
-            x, size=size, mode="bicubic", align_corners=self.variant == "align_corners"
-        )
+        return functional.interpolate(x, size=size, mode="bicubic", align_corners=self.variant == "align_corners")
 
 
 def build(variant):
