@@ -79,12 +79,15 @@ def init(folder: Annotated[str, typer.Argument(help="your project's folder")] = 
 def calibrate(
     probe: Annotated[str, typer.Argument(help="a probe: a name or a file")],
     matrix: _Matrix = "default",
-    cell: Annotated[
-        str | None, typer.Option(help="combination to calibrate in; default: the last of the matrix")
-    ] = None,
+    cell: _Cell = None,
 ) -> None:
-    """Make a probe's normalisation statistics fit its data; writes the .npz named by its `weights` key."""
-    typer.echo(f"wrote {commands.calibrate(probe, matrix, cell, _listen)}")
+    """Make a probe's normalisation statistics fit its data: writes the .npz its `weights` key names.
+
+    Runs in the last combination of the matrix, or in the one given.
+    """
+    options = Options(keep_env=True)
+    path = commands.calibrate(probe, _request(matrix, None, None, cell, options), _listen)
+    typer.echo(f"wrote {path}")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -12,16 +13,20 @@ import msgspec
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.recommend import constraints_name
 from matrixscan.analysis.view import ScanView, build_view
-from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, MatrixNotFoundError
+from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, MatrixNotFoundError, UnknownNameError
+from matrixscan.execution.calibrate import calibrate_probe
 from matrixscan.execution.executors import EXECUTORS
 from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Options, Places, Task
+from matrixscan.matrix import schema
+from matrixscan.matrix.probe import find_probe, read_probe
 from matrixscan.matrix.reader import read_matrix
-from matrixscan.plan.expand import make_plan
+from matrixscan.plan.expand import cells_of, make_plan
 from matrixscan.plan.types import Plan
 from matrixscan.records.types import Record
 from matrixscan.reporters import all_reporters, render_constraints
 from matrixscan.reporters._summary import render_summary
+from matrixscan.store.files import write_atomically
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
 
@@ -199,18 +204,43 @@ def _unexpected(plans: Plans, view: ScanView) -> list[str]:
     return [cell.id for cell in expected if cell.verdict != GOOD]
 
 
-def init(folder: str) -> list[str]:
-    """Placeholder."""
-    raise NotImplementedError(folder)
-
-
-def calibrate(probe: str, matrix: str, cell: str | None, listener: Listener) -> str:
-    """Placeholder."""
-    raise NotImplementedError(probe)
-
-
 def schema_text() -> str:
     """Return the JSON Schema of matrix files."""
-    from matrixscan.matrix import schema  # noqa: PLC0415
-
     return schema.schema_text()
+
+
+def init(folder: str) -> list[str]:
+    """Write a starter matrix, its schema, a probe and a noxfile; return what was written and what was left alone."""
+    starter = resources.files("matrixscan") / "starter"
+    texts = {
+        "matrices/mine.toml": (starter / "matrix.toml").read_text(encoding="utf-8"),
+        "matrices/matrix.schema.json": schema_text(),
+        "probes/my_model.py": (starter / "my_model.py.txt").read_text(encoding="utf-8"),
+        "noxfile.py": (starter / "noxfile.py.txt").read_text(encoding="utf-8"),
+    }
+    lines = []
+    for name, text in texts.items():
+        path = Path(folder) / name
+        if path.exists():
+            lines.append(f"kept    {path} (it exists)")
+            continue
+        write_atomically(path, text.encode())
+        lines.append(f"wrote   {path}")
+    return [*lines, "next    nox -s scan   or   python -m matrixscan scan mine"]
+
+
+def calibrate(name: str, request: Request, listener: Listener) -> Path:
+    """Make a probe's normalisation statistics fit its data and write the file its `weights` key names.
+
+    Raises:
+        UncalibratedError: the probe names no file, or the environment or the model failed.
+        UnknownNameError: there is no such combination.
+    """
+    matrix = read_matrix(matrix_path(request.matrix))
+    cells = {cell.id: cell for cell in cells_of(matrix)}
+    chosen = request.cells[0] if request.cells else list(cells)[-1]
+    if chosen not in cells:
+        raise UnknownNameError("combination", chosen, cells)
+    probe = read_probe(find_probe(name, Path(matrix.path).parent), calibrated=False)
+    task = Task(matrix, cells[chosen], (probe,), (), (), (), request.options, places())
+    return calibrate_probe(task, probe, listener)

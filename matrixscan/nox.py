@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import nox
 
-from matrixscan.errors import EXIT_USAGE, MatrixscanError
+from matrixscan.errors import MatrixscanError, did_you_mean
 
 if TYPE_CHECKING:
     from matrixscan.commands import Request
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 
 _EXIT_FILE = "MATRIXSCAN_EXIT_FILE"
 _SCAN = "MATRIXSCAN_SCAN"
+
+
+class UnknownArgumentsError(MatrixscanError):
+    """Something after `--` is neither a matrix nor an option of ours."""
+
+    def __init__(self, words: list[str]) -> None:
+        known = sorted(path.stem for path in Path("matrices").glob("*.toml"))
+        super().__init__(
+            f"unknown after `--`: {' '.join(words)}; {did_you_mean(words[0], known)} (`-- --help` lists more)"
+        )
 
 
 def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None:
@@ -40,8 +50,11 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     A bad matrix or filter ends Nox with exit code 2, an empty selection with 3, before anything is installed.
     """
     os.environ.setdefault(_SCAN, f"{time.time():.3f}")
-    arguments = _parse(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else [], matrix)
+    own, after = _split(sys.argv)
+    arguments = _parse(after, matrix)
     try:
+        if arguments.others and _asks_for_us(own, prefix):
+            raise UnknownArgumentsError(arguments.others)
         cells = _cells(arguments)
     except MatrixscanError as error:
         sys.stderr.write(f"{error}\n")
@@ -50,6 +63,19 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     _register_cells(prefix, arguments, cells)
     _register_scan(prefix, arguments, cells)
     _register_plan(prefix, arguments)
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split a command line at `--`: Nox's part, and what is handed to the sessions."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+def _asks_for_us(words: list[str], prefix: str) -> bool:
+    """Return whether one of our sessions was asked for; without -s the noxfile's default may be ours."""
+    ours = (f"{prefix}scan", f"{prefix}plan", f"{prefix}cell")
+    named = any(word in {"-s", "-e", "--session", "--sessions"} for word in words)
+    return not named or any(word == name or word.startswith(f"{name}(") for word in words for name in ours)
 
 
 def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
@@ -87,10 +113,6 @@ def _request(arguments: argparse.Namespace) -> Request:
     from matrixscan.commands import Request  # noqa: PLC0415  heavy: only a session that runs needs it
     from matrixscan.execution.task import Options  # noqa: PLC0415
 
-    if arguments.others:
-        sys.stderr.write(f"unknown arguments after `--`: {' '.join(arguments.others)}; see `nox -s scan -- --help`\n")
-        _set_exit_code(EXIT_USAGE)
-        raise SystemExit(EXIT_USAGE)
     options = Options(
         fresh=arguments.fresh, relock=arguments.relock, keep_env=arguments.keep_env, scan=os.environ[_SCAN]
     )

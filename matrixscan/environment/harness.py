@@ -99,6 +99,16 @@ def run_harness(
         stuck = first
 
 
+def run_calibration(environment: Environment, harness: Path, request: Event, folder: Path, limits: Limits) -> Path:
+    """Let the harness calibrate the request's probes; the .npz files, events and log are in the returned folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    append_event(folder / EVENTS_FILE, {"event": "start"})
+    (folder / REQUEST_FILE).write_bytes(msgspec.json.encode(request | {"schema": SCHEMA, "mode": "calibrate"}))
+    _watch(environment, harness, folder, limits, {}, lambda _: None)
+    return folder
+
+
 def _watch(
     environment: Environment,
     harness: Path,

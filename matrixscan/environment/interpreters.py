@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from pathlib import Path
 
 import findpython
@@ -15,6 +16,7 @@ from matrixscan.environment.uv import uv
 #: Version managers come before PATH: their shims on PATH fail unless a version is activated there.
 _PROVIDERS = (["pyenv", "uv", "rye", "asdf", "macos", "winreg"], ["path"])
 _DOWNLOAD_SECONDS = 600.0
+logging.getLogger("findpython").setLevel(logging.WARNING)  # it tells every interpreter it asks
 
 
 class NoInterpreterError(Exception):

@@ -11,7 +11,7 @@ from matrixscan import __version__
 from matrixscan.environment.harness import harness_digest
 from matrixscan.execution.requests import case_fields
 from matrixscan.execution.state import CellRun, utc_now
-from matrixscan.records.build import case_records, data_digests, import_stage
+from matrixscan.records.build import case_records, import_stage, lift_digests
 from matrixscan.records.events import Fold
 from matrixscan.records.redact import Redactor
 from matrixscan.records.types import SCHEMA_VERSION, CaseRecord, Lock, ProbeRecord, Record, StageRecord
@@ -76,7 +76,7 @@ def _lock(run: CellRun) -> Lock | None:
 def _probe(run: CellRun, name: str, cases: tuple[CaseRecord, ...]) -> ProbeRecord:
     probe = next(probe for probe in run.task.probes if probe.name == name)
     overlay = run.overlays.get(name)
-    weights, inputs = data_digests(cases, name)
+    weights, inputs = lift_digests(cases, name)
     packages = overlay.packages if overlay else ()
     return ProbeRecord(probe.digest, probe.summary, probe.license, packages, weights, inputs)
 

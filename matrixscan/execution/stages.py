@@ -40,18 +40,29 @@ class Stopped(Exception):  # noqa: N818  a way a stage can end, not an error of 
 
 def measure(run: CellRun) -> None:
     """Take the cell through its stages; the first that does not pass ends it."""
-    for stage, step in (("resolve", _resolve), ("install", _install), ("import", _run_cases)):
-        run.say(stage, "...")
-        began = time.monotonic()
-        stop = _attempt(step, run)
-        seconds = round(time.monotonic() - began, 3)
-        if stop is not None:
-            error = Error(stop.kind, str(stop))
-            run.stages.append(StageRecord(stage, stop.outcome, seconds, error, log_tail(stop.log)))
-            run.say(stage, f"{stop.outcome}: {stop.kind}")
-            return
-        if stage != "import":  # the harness times its imports itself
-            run.stages.append(StageRecord(stage, "passed", seconds))
+    if build_environment(run):
+        _take(run, "import", _run_cases)
+
+
+def build_environment(run: CellRun) -> bool:
+    """Resolve and install; return whether the environment stands."""
+    return _take(run, "resolve", _resolve) and _take(run, "install", _install)
+
+
+def _take(run: CellRun, stage: str, step: Callable[[CellRun], None]) -> bool:
+    """Do one stage, keep its record, and return whether it passed."""
+    run.say(stage, "...")
+    began = time.monotonic()
+    stop = _attempt(step, run)
+    seconds = round(time.monotonic() - began, 3)
+    if stop is not None:
+        error = Error(stop.kind, str(stop))
+        run.stages.append(StageRecord(stage, stop.outcome, seconds, error, log_tail(stop.log)))
+        run.say(stage, f"{stop.outcome}: {stop.kind}")
+        return False
+    if stage != "import":  # the harness times its imports itself
+        run.stages.append(StageRecord(stage, "passed", seconds))
+    return True
 
 
 def _attempt(step: Callable[[CellRun], None], run: CellRun) -> Stopped | None:

@@ -26,8 +26,12 @@ _TABLE = "tool.matrixscan"
 _FUNCTIONS = {"build": "build(variant)", "inputs": "inputs(size, random)"}
 
 
-def read_probe(path: str | os.PathLike[str]) -> Probe:
+def read_probe(path: str | os.PathLike[str], *, calibrated: bool = True) -> Probe:
     """Read a probe's PEP 723 block, docstring and digest.
+
+    Args:
+        path: The probe's file.
+        calibrated: Whether the file its `weights` key names must be there; it is what calibration makes.
 
     Raises:
         ProbeFileError: The file has problems; every one is listed.
@@ -38,12 +42,13 @@ def read_probe(path: str | os.PathLike[str]) -> Probe:
     summary = _summary(text, problems)
     script = _script(text, problems)
     values = read_table(script.pop("table"), ProbeTable, _TABLE, problems) if script else {}
-    check_table(values, file, problems)
+    check_table(values, file, problems, calibrated=calibrated)
     if problems.lines:
         raise ProbeFileError(path, problems.lines)
     digest = hashlib.sha256(data)
     for companion in companions(values):
-        digest.update((file.parent / companion).read_bytes())
+        if calibrated or companion != values.get("weights"):
+            digest.update((file.parent / companion).read_bytes())
     return Probe(
         name=file.stem,
         path=os.fspath(file),

@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _AXIS_NUMBER = re.compile(r"0|[1-9][0-9]?")
 
 
-def check_table(values: Mapping[str, Any], file: Path, problems: Problems) -> None:
+def check_table(values: Mapping[str, Any], file: Path, problems: Problems, *, calibrated: bool = True) -> None:
     """Note what is wrong with values that are of the right types, and with the file's name."""
     _check_parts([file.stem], "file name", problems, labelled=False)
     for key in ("variants", "outputs"):
@@ -38,7 +38,7 @@ def check_table(values: Mapping[str, Any], file: Path, problems: Problems) -> No
         check_exporters(values["exporters"], f"{_TABLE}.exporters", problems)
     if "opsets" in values:
         read_opsets(values["opsets"], f"{_TABLE}.opsets", problems)
-    if "weights" in values:
+    if calibrated and "weights" in values:
         _check_beside(values["weights"], f"{_TABLE}.weights", file, problems)
     for at, name in enumerate(values.get("files", ())):
         _check_beside(name, f"{_TABLE}.files[{at}]", file, problems)

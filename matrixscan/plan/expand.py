@@ -43,7 +43,7 @@ def make_plan(
         NothingSelectedError: The filters leave no probe or no combination.
         ProbeFileError: A probe's file has problems, or its name is taken.
     """
-    all_cells = tuple(_cell(row) for row in matrix.rows)
+    all_cells = cells_of(matrix)
     choices = _pick_probes(matrix, only_probes)
     _check_known(cells, exclude, all_cells, [*_matrix_probes(matrix), *choices])
     kept_cells = tuple(cell for cell in all_cells if (not cells or cell.id in cells) and not _matches(cell.id, exclude))
@@ -59,6 +59,11 @@ def make_plan(
     probes = tuple(read_probe(choice.file) for choice in kept)
     cases = tuple(case for probe in probes for case in _cases(probe, matrix.cases))
     return Plan(matrix=matrix, cells=kept_cells, probes=probes, judged=tuple(judged), cases=cases)
+
+
+def cells_of(matrix: Matrix) -> tuple[Cell, ...]:
+    """Return every combination of a matrix as a cell, in the order of the matrix."""
+    return tuple(_cell(row) for row in matrix.rows)
 
 
 def _cell(axes: dict[str, str]) -> Cell:

@@ -7,16 +7,31 @@ from typing import Any
 
 import msgspec
 
+from matrixscan.harness.protocol import share_key, size_text
 from matrixscan.records.events import Event, Fold
 from matrixscan.records.types import CaseRecord, Error, OutputMetrics, StageRecord
 
 _LOG_CHARACTERS = 4000
+_OF_THE_ARTIFACT = ("artifact_bytes", "ir_version", "operators", "opset_found", "producer")
 
 
 def case_records(cases: Sequence[Mapping[str, Any]], fold: Fold) -> tuple[CaseRecord, ...]:
     """Return a record for every case that has an outcome, in the order of `cases`."""
     found = ((case, fold.outcome_of(case)) for case in cases)
-    return tuple(_case_record(case, end) for case, end in found if end is not None)
+    records = [_case_record(case, end) for case, end in found if end is not None]
+    _say_once(records)
+    return tuple(records)
+
+
+def _say_once(records: Sequence[CaseRecord]) -> None:
+    """Keep what describes an artifact in the first case that used it."""
+    seen = set()
+    for record in records:
+        artifact = share_key(msgspec.structs.asdict(record), "export")
+        if artifact in seen:
+            for name in _OF_THE_ARTIFACT:
+                record.facts.pop(name, None)
+        seen.add(artifact)
 
 
 def _case_record(case: Mapping[str, Any], end: Event) -> CaseRecord:
@@ -57,13 +72,18 @@ def log_tail(text: str) -> str:
     return text if len(text) <= _LOG_CHARACTERS else "...\n" + text[-_LOG_CHARACTERS:]
 
 
-def data_digests(cases: Sequence[CaseRecord], probe: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the digests of weights by variant and of inputs by size that a probe's cases reported."""
-    weights, inputs = {}, {}
+def lift_digests(cases: Sequence[CaseRecord], probe: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Take the digests of a probe's weights (by variant) and inputs (by size) out of its cases and return them."""
+    weights: dict[str, str] = {}
+    inputs: dict[str, str] = {}
     for case in cases:
         if case.probe == probe:
-            if "weights" in case.facts:
-                weights[case.variant] = case.facts["weights"]
-            if "inputs" in case.facts:
-                inputs[",".join(f"{name}{count}" for name, count in case.size.items())] = case.facts["inputs"]
+            _lift(case, "weights", case.variant, weights)
+            _lift(case, "inputs", size_text(case.size), inputs)
     return weights, inputs
+
+
+def _lift(case: CaseRecord, fact: str, key: str, found: dict[str, str]) -> None:
+    """Move a fact that all cases with that key share; one that differs stays where it is, for all to see."""
+    if fact in case.facts and found.setdefault(key, case.facts[fact]) == case.facts[fact]:
+        del case.facts[fact]

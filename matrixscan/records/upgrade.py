@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from matrixscan.errors import DamagedFileError, RecordVersionError
+from matrixscan.records.layout import layout
 from matrixscan.records.types import SCHEMA_VERSION, Record
 
 #: Version n -> the step from n to n + 1. A golden file of every version lies in tests/records/golden.
@@ -43,8 +44,9 @@ def decode_record(text: bytes, path: Path) -> Record:
 
 
 def encode_record(record: Record) -> bytes:
-    """Encode a record as sorted, indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=1) + b"\n"
+    """Encode a record as JSON with sorted keys."""
+    plain = msgspec.json.decode(msgspec.json.encode(record, order="sorted"))
+    return layout(plain).encode() + b"\n"
 
 
 def _damaged(path: Path, why: str) -> DamagedFileError:

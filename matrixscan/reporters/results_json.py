@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import Any
 
-import msgspec
-
 from matrixscan.analysis.judge import case_order
 from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.records.layout import layout
 from matrixscan.records.types import CaseRecord, Error, OutputMetrics
 
 NAME = "results"
@@ -42,7 +40,7 @@ def render(view: ScanView) -> str:
         "warnings": list(view.warnings),
         "cells": [_cell(cell) for cell in sorted(view.cells, key=lambda cell: cell.id)],
     }
-    return json.dumps(rounded(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return layout(rounded(document)) + "\n"
 
 
 def rounded(value: Any) -> Any:
@@ -88,7 +86,6 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "reason": case.reason,
         "error": _error(case.error),
         "metrics": None if worst is None else {name: getattr(worst, name) for name in _METRICS},
-        "outputs": [msgspec.structs.asdict(output) for output in case.outputs],
     }
 
 

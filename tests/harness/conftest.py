@@ -1,0 +1,97 @@
+"""Real environments, made once by the project's own code and kept in pytest's cache folder between sessions."""
+
+import itertools
+import textwrap
+from pathlib import Path
+
+import filelock
+import pytest
+
+from matrixscan.environment.create import Environment, create
+from matrixscan.environment.harness import place_harness, run_harness
+from matrixscan.environment.install import install
+from matrixscan.environment.interpreters import find_interpreter
+from matrixscan.environment.lock import inputs_digest, read_lock, resolve
+from matrixscan.environment.torch_index import choose_torch_index
+from matrixscan.harness.protocol import EVENTS_FILE
+from matrixscan.matrix.types import Limits
+from matrixscan.records.events import Fold, read_events
+
+COMBINATIONS = {
+    "oldest": {"python": "3.8", "torch": "1.11.0", "onnx": "1.14.1", "onnxruntime": "1.16.1"},
+    "newest": {
+        "python": "3.13",
+        "torch": "2.15.0",
+        "onnx": "1.23.2",
+        "onnxruntime": "1.31.1",
+        "onnxscript": "0.7.2",
+    },
+}
+
+
+class Bed:
+    """An environment to try probes in."""
+
+    def __init__(self, name: str, environment: Environment, harness: Path) -> None:
+        self.name, self.environment, self.harness = name, environment, harness
+        self.axes = COMBINATIONS[name]
+        self.exporter, self.opset = ("torchscript", 13) if name == "oldest" else ("dynamo", 18)
+
+    def case(self, probe, size=None, exporter=None, opset=None):
+        """Return a case of a probe in the form of a request."""
+        case = {"probe": probe, "variant": "only", "precision": "fp32", "runner": "onnxruntime-cpu"}
+        case |= {"exporter": exporter or self.exporter, "opset": opset or self.opset, "size": size or {"n": 2}}
+        where = ",".join(f"{key}{value}" for key, value in case["size"].items())
+        return case | {"id": f"{probe}/only/{case['exporter']}/opset{case['opset']}/{where}"}
+
+    def request(self, folder, probes, cases, axes=None):
+        """Write probe files and return the request for their cases."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, probe in probes.items():
+            (folder / f"{name}.py").write_text(textwrap.dedent(probe["source"]), encoding="utf-8")
+        described = {
+            name: {"name": name, "file": str(folder / f"{name}.py"), "digest": name, "overlay": [], "weights": None}
+            | {"nonfinite": False, "rtol": 1e-3, "atol": 1e-5, "variants": ["only"], "outputs": ["y"]}
+            | {"export_size": {"n": 2}, "run_sizes": [], "dynamic": {"x": {"0": "n"}, "y": {"0": "n"}}}
+            | probe.get("fields", {})
+            for name, probe in probes.items()
+        }
+        return {"axes": axes or self.axes, "threads": 1, "probes": described, "cases": cases}
+
+    def run(self, folder, request, limits=None, seconds=None, notice=None):
+        """Run a request and return the outcomes by case id, and the fold of its events."""
+        run_harness(
+            self.environment,
+            self.harness,
+            request,
+            folder,
+            limits or Limits(case_seconds=120.0),
+            seconds or {},
+            notice or (lambda _: None),
+        )
+        fold = Fold.of(read_events(folder / EVENTS_FILE))
+        return {case["id"]: fold.outcome_of(case) for case in request["cases"]}, fold
+
+
+def _build(name: str, folder: Path) -> Environment:
+    axes = COMBINATIONS[name]
+    requirements = tuple(f"{package}=={version}" for package, version in itertools.islice(axes.items(), 1, None))
+    interpreter = find_interpreter(axes["python"])
+    file = folder / f"{name}.txt"
+    lock = read_lock(file)
+    if lock is None or lock.inputs != inputs_digest(requirements, axes["python"]):
+        index = choose_torch_index("auto")
+        lock = resolve(requirements, interpreter=interpreter, python=axes["python"], torch_index=index, title=name)
+        file.write_text(lock.text, encoding="utf-8")
+    environment = create(folder / name, interpreter)
+    install(environment, lock, seconds=1200.0)
+    return environment
+
+
+@pytest.fixture(scope="session", params=COMBINATIONS)
+def bed(request):
+    """One of the two environments; a missing interpreter or package fails the test, it is never skipped."""
+    folder = Path(request.config.cache.mkdir("matrixscan-environments"))
+    with filelock.FileLock(folder / f"{request.param}.lock"):
+        environment = _build(request.param, folder)
+    return Bed(request.param, environment, place_harness(folder / "harness"))
