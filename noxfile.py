@@ -65,3 +65,9 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("lint-imports")
     session.run("vermin", "--target=3.8-", "--violations", "--no-tips", "matrixscan/harness")
+
+
+@nox.session(default=False, venv_backend="none")
+def readme(session: nox.Session) -> None:
+    """Put the table of the default matrix into README.md; `-- --check` only checks."""
+    session.run(sys.executable, "docs/update_readme.py", *session.posargs, external=True)

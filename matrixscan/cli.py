@@ -50,7 +50,7 @@ def scan(
 @app.command()
 def report(matrix: _Matrix = "default") -> None:
     """Write the reports again from the records, without scanning."""
-    outcome = commands.report(_request(matrix, None, None, None, Options(scan=commands.new_scan())))
+    outcome = commands.report(_request(matrix, None, None, None, Options()), scanned=False)
     typer.echo(outcome.text, nl=False)
     raise typer.Exit(outcome.exit_code)
 

@@ -122,15 +122,20 @@ def tasks(request: Request, plans: Plans) -> list[Task]:
     ]
 
 
-def report(request: Request) -> Outcome:
-    """Derive every report from the records and say how the selected part came out."""
+def report(request: Request, *, scanned: bool = True) -> Outcome:
+    """Derive every report from the records and say how the selected part came out.
+
+    Args:
+        request: what was asked for.
+        scanned: whether a scan precedes; then its cost is part of the text.
+    """
     plans = load_plans(request)
     reports = Reports(places().reports, plans.full.matrix.name)
     records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
     _publish(reports, _view(plans.full, records))
     view = _view(plans.selected, [_only(record, plans.selected) for record in records])
-    measured = _measured(request, view)
-    text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), _cost(request, records, measured))
+    cost = _cost(request, records, _measured(request, view)) if scanned else f"derived from {len(records)} records"
+    text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
     unexpected = _unexpected(plans, view)
     if all(cell.verdict == UNKNOWN for cell in view.cells):
         return Outcome(text + "\nNothing could be judged.\n", EXIT_INFRASTRUCTURE)

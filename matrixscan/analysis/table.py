@@ -165,7 +165,7 @@ def _finding_line(cell_id: str, finding: Finding) -> str:
 
 
 def _count(finding: Finding) -> str:
-    return f"; {finding.bad}/{finding.counted} cases" if finding.counted else ""
+    return f"; {finding.bad} of {finding.counted} cases bad" if finding.counted else ""
 
 
 def _with_lanes(text: str, finding: Finding) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-#: Variables that would make uv or Python look at another environment than the one meant.
+#: Variables that would make uv or Python look at another environment than the one meant, or choose other versions.
 _MISLEADING = (
     "VIRTUAL_ENV",
     "UV_PYTHON",
@@ -13,6 +13,13 @@ _MISLEADING = (
     "UV_SYSTEM_PYTHON",
     "UV_TARGET",
     "UV_REQUIRE_HASHES",
+    "UV_CONSTRAINT",
+    "UV_OVERRIDE",
+    "UV_EXCLUDE",
+    "UV_RESOLUTION",
+    "UV_PRERELEASE",
+    "UV_TORCH_BACKEND",
+    "UV_NO_BINARY",
 )
 _MISLEADING_PREFIXES = ("PYTHON", "CONDA", "NOX_")
 

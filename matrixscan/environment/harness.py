@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import time
@@ -31,8 +32,9 @@ def harness_files() -> list[Path]:
     return sorted(path for path in _SOURCE.rglob("*.py") if path.relative_to(_SOURCE).parts[0] != "probes")
 
 
+@functools.cache
 def harness_digest() -> str:
-    """Return the digest that names the harness in folders, records and resume keys."""
+    """Return the digest that names the harness in folders, records and resume keys; one scan has one."""
     total = hashlib.sha256()
     for path in harness_files():
         total.update(f"{path.relative_to(_SOURCE).as_posix()}\0".encode() + path.read_bytes())

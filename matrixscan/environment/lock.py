@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from matrixscan.environment import process
@@ -22,9 +23,17 @@ _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _ENTRY = re.compile(r"^[^\s#][^\n]*(?:\n[ \t][^\n]*)*\n", re.MULTILINE)
 _HEADER = re.compile(r"^# matrixscan-(\w+): (.*)$", re.MULTILINE)
 
+#: Words of uv that say nothing about packages, only about the network.
+UNREACHABLE = (
+    r"error sending request|dns error|Connection (?:refused|reset|closed)|connect error|timed out|Failed to fetch"
+    r"|Request failed"
+)
+
 #: How the words of a failed resolution are read. The first pattern found decides; order is from special to general.
 _FAILURES = (
-    ("infra", "IndexUnreachable", r"error sending request|dns error|Connection refused|timed out|Request failed after"),
+    ("infra", "IndexUnreachable", UNREACHABLE),
+    ("infra", "IndexRefused", r"lack of valid authentication|returned a \d{3} |HTTP status (?:client|server) error"),
+    ("infra", "Offline", r"network was disabled|was not found in the cache"),
     ("infeasible", "NoWheel", r"no wheels|no usable wheels|no matching (?:platform|Python|ABI)|has no wheels"),
     ("infeasible", "NoSuchRelease", r"there (?:is|are) no versions? of|was not found in the package registry"),
     ("infeasible", "ResolverConflict", r"No solution found|unsatisfiable|conflict"),
@@ -117,13 +126,24 @@ def resolve(
             [*command, *extra], env=tool_environment(), timeout=_RESOLVE_SECONDS, text="\n".join(requirements) + "\n"
         )
     if done.timed_out:
-        raise ResolutionError("timed_out", "ResolverTimeout", done.words.strip())
+        raise ResolutionError("infra", "ResolverTimeout", f"gave up after {_RESOLVE_SECONDS:g} s\n{done.words}".strip())
     if done.returncode != 0:
         raise _failure(done.words.strip())
     inputs = inputs_digest(requirements, python, constraints)
     head = f"# Pins with hashes for {title}. Install with --require-hashes.\n"
     head += f"# matrixscan-inputs: {inputs}\n# matrixscan-torch: {torch_index}\n"
-    return LockFile(head + done.output, inputs, torch_index)
+    lock = LockFile(head + done.output, inputs, torch_index)
+    _check_answer(requirements, lock)
+    return lock
+
+
+def _check_answer(requirements: Sequence[str], lock: LockFile) -> None:
+    """Refuse an answer to another question: overrides in the user's uv settings replace what was asked."""
+    for requirement in map(Requirement, requirements):
+        version = lock.packages.get(canonicalize_name(requirement.name))
+        if version is not None and not requirement.specifier.contains(version, prereleases=True):
+            words = f"asked for {requirement}, uv gives {version}: look for override-dependencies in your uv settings"
+            raise ResolutionError("infra", "OtherVersion", words)
 
 
 def torch_backend(torch_index: str) -> list[str]:

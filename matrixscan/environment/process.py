@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -44,6 +46,7 @@ def run(
         cwd=cwd,
         encoding="utf-8",
         errors="replace",
+        start_new_session=True,
     ) as process:
         timed_out = False
         try:
@@ -51,9 +54,11 @@ def run(
         except subprocess.TimeoutExpired:
             timed_out = True
             kill_tree(process.pid)
+            _kill_session(process.pid)
             output, words = process.communicate()
         except BaseException:
             kill_tree(process.pid)
+            _kill_session(process.pid)
             raise
     return Finished(process.returncode, output, words, time.monotonic() - began, timed_out)
 
@@ -67,7 +72,13 @@ class Watched:
 
     def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
         )
         if self._process.stdout is None:
             raise RuntimeError(command)
@@ -98,10 +109,11 @@ class Watched:
         return sum(_resident(process) for process in _tree(self._process.pid))
 
     def kill(self) -> None:
-        """End the process and every descendant."""
+        """End the process and every descendant, also those it left behind when it died."""
         if self._process.poll() is None:
             kill_tree(self._process.pid)
-            self._process.wait()
+        _kill_session(self._process.pid)
+        self._process.wait()
 
 
 def kill_tree(pid: int) -> None:
@@ -111,6 +123,13 @@ def kill_tree(pid: int) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what is left of a session we started; its number is not given away while a member lives."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left, or only to be waited for
+            os.killpg(leader, signal.SIGKILL)
 
 
 def kill_strays(folder: Path) -> None:

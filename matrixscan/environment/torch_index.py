@@ -7,11 +7,10 @@ import re
 
 from matrixscan.environment import process
 from matrixscan.environment.clean import tool_environment
+from matrixscan.environment.lock import UNREACHABLE
 from matrixscan.environment.uv import uv
 
-_UNREACHABLE = re.compile(
-    r"error sending request|dns error|Connection|timed out|Request failed|Failed to fetch", re.IGNORECASE
-)
+_UNREACHABLE = re.compile(UNREACHABLE, re.IGNORECASE)
 
 
 def choose_torch_index(setting: str) -> str:

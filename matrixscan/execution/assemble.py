@@ -9,6 +9,8 @@ import msgspec
 
 from matrixscan import __version__
 from matrixscan.environment.harness import harness_digest
+from matrixscan.environment.lock import read_lock
+from matrixscan.execution.overlays import own_packages
 from matrixscan.execution.requests import case_fields
 from matrixscan.execution.state import CellRun, utc_now
 from matrixscan.records.build import case_records, import_stage, lift_digests
@@ -52,7 +54,7 @@ def assemble(run: CellRun) -> Record:
         cases=cases,
         timings=_timings(stages, cases, time.monotonic() - run.began),
     )
-    return msgspec.convert(redactor(run).value(msgspec.to_builtins(record)), Record)
+    return msgspec.convert(redactor(run).record(msgspec.to_builtins(record)), Record)
 
 
 def _cases(run: CellRun, fold: Fold) -> tuple[CaseRecord, ...]:
@@ -77,7 +79,9 @@ def _probe(run: CellRun, name: str, cases: tuple[CaseRecord, ...]) -> ProbeRecor
     probe = next(probe for probe in run.task.probes if probe.name == name)
     overlay = run.overlays.get(name)
     weights, inputs = lift_digests(cases, name)
-    packages = overlay.packages if overlay else ()
+    # A probe that was not asked for now may have cases of an earlier scan; its packages are in its lock.
+    known = read_lock(run.reports.lock_path(run.task.cell.id, name)) if overlay is None else None
+    packages = overlay.packages if overlay else own_packages(known)
     return ProbeRecord(probe.digest, probe.summary, probe.license, packages, weights, inputs)
 
 

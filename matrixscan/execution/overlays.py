@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from matrixscan.environment.install import InstallError, install_beside
 from matrixscan.environment.lock import LockFile, ResolutionError, inputs_digest, read_lock, resolve
@@ -17,7 +19,7 @@ def prepare_overlay(run: CellRun, probe: Probe) -> Overlay:
 
     Nothing moves: the environment's versions are constraints, and only packages it does not have are installed.
     """
-    python, lock = run.task.cell.python, given(run.lock)
+    python = run.task.cell.python
     if not SpecifierSet(probe.requires_python).contains(python, prereleases=True):
         words = f"the probe requires Python {probe.requires_python}, this combination has {python}"
         return Overlay(None, (), Error("RequiresPython", words), "skipped")
@@ -26,22 +28,26 @@ def prepare_overlay(run: CellRun, probe: Probe) -> Overlay:
     folder = run.work.overlays / probe.name
     try:
         own = _own_lock(run, probe)
-        moved = _moved(own, lock)
-        if moved:
-            words = f"the probe would move packages of the environment under test: {', '.join(moved)}"
-            return Overlay(None, (), Error("MovedPackage", words), "skipped")
         install_beside(given(run.environment), own, folder, seconds=run.task.matrix.limits.install_seconds)
     except ResolutionError as error:
         return Overlay(None, (), Error(error.kind, str(error)), "infra" if error.outcome == "infra" else "skipped")
     except InstallError as error:
         return Overlay(None, (), Error("InstallError", str(error)), "infra")
-    return Overlay(folder, tuple(f"{name}=={version}" for name, version in own.packages.items()))
+    return Overlay(folder, own_packages(own))
+
+
+def own_packages(lock: LockFile | None) -> tuple[str, ...]:
+    """Return a probe's own packages as pins."""
+    return tuple(f"{name}=={version}" for name, version in lock.packages.items()) if lock else ()
 
 
 def _own_lock(run: CellRun, probe: Probe) -> LockFile:
     """Return the lock of the probe's own packages, without those the environment has already."""
     cell, lock = run.task.cell, given(run.lock)
-    constraints = {} if probe.no_deps else lock.packages
+    constraints = lock.packages
+    if probe.no_deps:
+        listed = {canonicalize_name(Requirement(text).name) for text in probe.dependencies}
+        constraints = {name: version for name, version in constraints.items() if name in listed}
     path = run.reports.lock_path(cell.id, probe.name)
     known = None if run.task.options.relock else read_lock(path)
     if known is not None and known.inputs == inputs_digest(probe.dependencies, cell.python, constraints):
@@ -57,9 +63,3 @@ def _own_lock(run: CellRun, probe: Probe) -> LockFile:
     ).without(lock.packages)
     write_atomically(path, own.text.encode())
     return own
-
-
-def _moved(own: LockFile, lock: LockFile) -> list[str]:
-    return [
-        f"{name} {version}" for name, version in own.packages.items() if lock.packages.get(name, version) != version
-    ]

@@ -25,7 +25,7 @@ def run_task(task: Task, listener: Listener) -> Record:
     work.lock.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(work.lock):
         run = CellRun(task, work, listener)
-        if task.options.fresh:
+        if task.options.fresh or task.options.relock:
             work.forget_done()
             work.forget_runs()
         if not task.options.relock:
@@ -58,7 +58,8 @@ def _finish(run: CellRun) -> Record:
     """Store the record, vouch for it, and leave behind only what was asked for."""
     record = assemble(run)
     data = run.reports.write(record)
-    if all(stage.outcome != "infra" for stage in record.stages):
+    # A missing interpreter may be installed tomorrow, a network may come back: such a cell is tried again.
+    if all(stage.outcome not in {"infra", "skipped"} for stage in record.stages):
         run.work.finish(record.key, data, run.task.options.scan, _covered(run.task, record))
     if run.log:
         write_atomically(run.reports.log_path(record.id), redactor(run).text(run.log).encode())

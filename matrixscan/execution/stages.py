@@ -5,6 +5,7 @@ Each takes the run one step further or raises Stopped with the tool's own words.
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from matrixscan.environment.create import CreationError, create
 from matrixscan.environment.harness import place_harness, run_harness
 from matrixscan.environment.install import InstallError, install
 from matrixscan.environment.interpreters import NoInterpreterError, find_interpreter
-from matrixscan.environment.lock import ResolutionError, resolve
+from matrixscan.environment.lock import UNREACHABLE, ResolutionError, resolve
 from matrixscan.environment.torch_index import choose_torch_index
 from matrixscan.execution.overlays import prepare_overlay
 from matrixscan.execution.requests import batches
@@ -27,7 +28,11 @@ from matrixscan.records.types import Error, StageRecord
 from matrixscan.store.files import write_atomically
 
 #: Words of an installation that say nothing about the combination, only about this machine and its network.
-_INFRASTRUCTURE = ("No space left", "error sending request", "dns error", "Failed to fetch", "Connection", "timed out")
+_INFRASTRUCTURE = re.compile(
+    UNREACHABLE + r"|No space left|quota exceeded|Permission denied|Read-only file system|Too many open files"
+    r"|Input/output error|HTTP status (?:client|server) error",
+    re.IGNORECASE,
+)
 
 
 class Stopped(Exception):  # noqa: N818  a way a stage can end, not an error of the program
@@ -81,7 +86,8 @@ def _resolve(run: CellRun) -> None:
     try:
         run.interpreter = find_interpreter(cell.python)
     except NoInterpreterError as error:
-        raise Stopped("infeasible", "NoInterpreter", str(error)) from error
+        # Says something about this machine and nothing about the combination.
+        raise Stopped("skipped", "NoInterpreter", str(error)) from error
     if run.lock is not None:
         return
     index = choose_torch_index(run.task.matrix.index.torch) if "torch" in cell.axes else "pypi"
@@ -109,9 +115,8 @@ def _install(run: CellRun) -> None:
 
 
 def _install_outcome(error: InstallError) -> str:
-    if error.timed_out:
-        return "timed_out"
-    return "infra" if any(words in str(error) for words in _INFRASTRUCTURE) else "failed"
+    # Pinned wheels are only fetched and unpacked: too slow is the network or the disk, never the combination.
+    return "infra" if error.timed_out or _INFRASTRUCTURE.search(str(error)) else "failed"
 
 
 def _run_cases(run: CellRun) -> None:
@@ -120,6 +125,8 @@ def _run_cases(run: CellRun) -> None:
     limits = run.task.matrix.limits
     bounds = {probe.name: probe.case_seconds for probe in run.task.probes if probe.case_seconds}
     notice = run.event_listener()
+    run.folder.mkdir(parents=True, exist_ok=True)
+    append_event(run.events, {"event": "retry"})
     for request in batches(run.task, run.overlays):
         seconds = {case["id"]: bounds[case["probe"]] for case in request["cases"] if case["probe"] in bounds}
         run_harness(given(run.environment), harness, request, run.folder, limits, seconds, notice)

@@ -90,9 +90,10 @@ class CellRun:
         lock = read_lock(self.reports.lock_path(cell.id))
         if lock is None or lock.inputs != inputs_digest(cell.requirements, cell.python):
             return None
-        if "torch" in cell.axes and lock.torch_index != choose_torch_index(self.task.matrix.index.torch):
-            return None
-        return lock
+        setting = self.task.matrix.index.torch
+        if "torch" not in cell.axes or (setting == "auto" and self.work.done() is not None):
+            return lock  # what was measured here with this lock stands, also while the network is down
+        return lock if lock.torch_index == choose_torch_index(setting) else None
 
     def say(self, stage: str, text: str) -> None:
         """Tell whoever listens."""

@@ -54,5 +54,5 @@ def _watch_batch_norms(model, statistics):
         return hook
 
     for name, module in model.named_modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  the only name of all four
             module.register_forward_pre_hook(before(name))

@@ -4,7 +4,9 @@ Work that several cases share is done once and remembered by `protocol.share_key
 of errors and memory measurement live here, so that a backend holds only its own verbs.
 """
 
+import copy
 import os
+import shutil
 import time
 
 import numpy as np
@@ -113,17 +115,22 @@ def _build(bench, case):
 
 def _eager(bench, case):
     spec = bench.spec(case)
-    made = reference.run(spec, bench.kept(case, "build")["model"], case["size"])
+    model = bench.kept(case, "build")["model"]
+    made = reference.run(spec, model, case["size"])
     if not made["finite"] and not spec["nonfinite"]:
         raise Stop(
             "failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"}
         )
     if not bench.memory.get("sees"):
-        if not reference.sees_its_input(spec, bench.kept(case, "build")["model"], made):
+        if not reference.sees_its_input(spec, model, made):
             words = "the outputs do not react to other inputs by more than ten times the tolerance"
             raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
         bench.memory["sees"] = True
-    eager_ms = _latency(lambda: reference.forward(bench.kept(case, "build")["model"], made["inputs"]))
+    # After other inputs have been through the model, so that what it remembers of them shows.
+    if not reference.repeats(spec, model, made):
+        words = "eager gives other outputs for the same inputs: the model draws random numbers or keeps state"
+        raise Stop("skipped", "nondeterministic", {"type": "UnstableReference", "message": words})
+    eager_ms = _latency(lambda: reference.forward(model, made["inputs"]))
     return {**made, "facts": {"inputs": made["digest"], "eager_ms": eager_ms}}
 
 
@@ -132,26 +139,46 @@ def _export(bench, case):
     unsupported = exporter.unsupported(case["opset"])
     if unsupported:
         raise Stop("infeasible", "unsupported", {"type": "Unsupported", "message": unsupported})
-    spec = bench.spec(case)
     folder = os.path.join(bench.out_dir, "artifacts", share_key(case, "export").replace("/", "~"))
-    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "model" + exporter.SUFFIX)
-    marker = os.path.join(folder, "whole")
-    # A crash in a later stage restarts the process; a whole artifact of the same request is used again.
-    if not os.path.exists(marker):
-        inputs = reference.tensors(reference.make_inputs(spec, spec["export_size"]))
-        dynamic = {name: {int(axis): label for axis, label in axes.items()} for name, axes in spec["dynamic"].items()}
-        model = bench.kept(case, "build")["model"]
-        exporter.export(model, inputs, path, outputs=spec["outputs"], dynamic=dynamic, opset=case["opset"])
-        with open(marker, "w"):
-            pass
+    # A crash in a later stage restarts the process; a whole artifact of the same model is used again.
+    marker, source = folder + ".whole", bench.spec(case)["digest"] + bench.kept(case, "build")["facts"]["weights"]
+    if not _says(marker, source):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        _write_artifact(bench, case, exporter, path)
+        with open(marker, "w") as file:
+            file.write(source)
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
     return {"path": path, "facts": {"artifact_bytes": size}}
 
 
+def _write_artifact(bench, case, exporter, path):
+    spec = bench.spec(case)
+    inputs = reference.make_inputs(spec, spec["export_size"])
+    named = dict(zip(inputs, reference.tensors(inputs)))
+    dynamic = {name: {int(axis): label for axis, label in axes.items()} for name, axes in spec["dynamic"].items()}
+    model = reference.copied(bench.kept(case, "build")["model"])
+    exporter.export(model, named, path, outputs=spec["outputs"], dynamic=dynamic, opset=case["opset"])
+
+
+def _says(path, text):
+    try:
+        with open(path) as file:
+            return file.read() == text
+    except OSError:
+        return False
+
+
 def _check(bench, case):
     exporter = find_backend("exporter", case["exporter"])
-    return {"facts": exporter.check(bench.kept(case, "export")["path"])}
+    facts = exporter.check(bench.kept(case, "export")["path"])
+    found = facts.get("opset_found", {}).get("ai.onnx", case["opset"])
+    if found != case["opset"]:
+        # Or an artifact of another opset would be called good at this one.
+        words = "asked for opset %d, the exporter wrote opset %d" % (case["opset"], found)
+        raise Stop("infeasible", "unsupported", {"type": "OtherOpset", "message": words})
+    return {"facts": facts}
 
 
 def _load(bench, case):
@@ -171,8 +198,9 @@ def _run(bench, case):
     if missing:
         words = "the artifact asks for inputs the probe does not have: " + ", ".join(missing)
         raise Stop("failed", "error", {"type": "UnknownInputs", "message": words})
-    feeds = {name: inputs[name] for name in wanted}
-    runs = [loaded["runner"].run(loaded["handle"], feeds) for _ in range(2)]
+    feeds = {name: inputs[name].copy() for name in wanted}
+    # Copies: what a runner hands out may be a buffer that its next run overwrites, or uses as input.
+    runs = [copy.deepcopy(loaded["runner"].run(loaded["handle"], copy.deepcopy(feeds))) for _ in range(2)]
     facts = {"runner_ms": _latency(lambda: loaded["runner"].run(loaded["handle"], feeds))}
     pruned = sorted(set(inputs) - set(wanted))
     if pruned:
@@ -181,13 +209,21 @@ def _run(bench, case):
 
 
 def _compare(bench, case):
-    spec, made = bench.spec(case), bench.kept(case, "eager")
-    verdicts = [_against(spec, made, run) for run in bench.kept(case, "run")["runs"]]
+    spec, made, runs = bench.spec(case), bench.kept(case, "eager"), bench.kept(case, "run")["runs"]
+    verdicts = [_against(spec, made["outputs"], made["noise"], run) for run in runs]
     outputs = next((outputs for outputs in verdicts if not _all_passed(outputs)), verdicts[0])
-    if not _all_passed(outputs):
-        stable = all(not _all_passed(other) for other in verdicts)
-        bad = next(output for output in outputs if not output["passed"])
-        raise Stop("failed", bad["reason"] if stable else "nondeterministic", None, outputs)
+    between = _against(spec, [np.asarray(out) for out in runs[0]], made["noise"], runs[1])
+    unstable = [output["name"] for output in between if output["reason"] not in (None, "blind")]
+    if unstable:
+        words = "two runs of the runner on one input differ in " + ", ".join(unstable)
+        raise Stop("failed", "nondeterministic", {"type": "Nondeterministic", "message": words}, outputs)
+    reasons = [output["reason"] for output in outputs if not output["passed"]]
+    wrong = [reason for reason in reasons if reason != "blind"]
+    if wrong:
+        raise Stop("failed", wrong[0], None, outputs)
+    if reasons or not outputs:
+        words = "outputs without elements prove nothing at this size"
+        raise Stop("skipped", "blind", {"type": "EmptyOutput", "message": words}, outputs)
     return {"outputs": outputs}
 
 
@@ -195,19 +231,16 @@ def _all_passed(outputs):
     return bool(outputs) and all(output["passed"] for output in outputs)
 
 
-def _against(spec, made, run):
-    expected = made["outputs"]
-    if len(run) != len(expected) or len(expected) != len(spec["outputs"]):
+def _against(spec, expected, noises, run):
+    if not len(run) == len(expected) == len(spec["outputs"]):
         words = "the probe names %d outputs, eager gives %d, the runner %d" % (
             len(spec["outputs"]),
             len(expected),
             len(run),
         )
         raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
-    rows = zip(spec["outputs"], run, expected, made["noise"])
-    return [
-        compare(name, np.asarray(out), eager, noise, spec["rtol"], spec["atol"]) for name, out, eager, noise in rows
-    ]
+    rows = zip(spec["outputs"], map(np.asarray, run), expected, noises)
+    return [compare(*row, spec["rtol"], spec["atol"]) for row in rows]
 
 
 def _latency(call):

@@ -21,9 +21,11 @@ def prepare():
 
 def _first_to_go_when_memory_ends():
     # The kernel shall take this process and not the one that writes the records.
-    if os.path.exists("/proc/self/oom_score_adj"):
+    try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
+    except OSError as error:
+        sys.stderr.write("the kernel chooses whom to end when memory ends: %s\n" % error)
 
 
 def _die_with_host():

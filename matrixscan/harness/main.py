@@ -19,7 +19,9 @@ class Events:
     def emit(self, event, **fields):
         """Append one event with the seconds since the harness started."""
         fields.update(event=event, t=round(time.monotonic() - self._start, 3))
-        self._file.write(json.dumps(fields, default=str).encode() + b"\n")
+        # Half surrogates, which messages with undecodable paths hold, are not JSON to a strict reader.
+        line = json.dumps(fields, default=str, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        self._file.write(line)
 
 
 def main(request_path, out_dir):

@@ -33,14 +33,18 @@ def make_inputs(probe, name, size, sample="0"):
     made = probe.inputs(dict(size), weights.generator(name, "inputs", sample))
     if not isinstance(made, dict) or not made:
         raise TypeError("inputs() must return a non-empty dict of name -> numpy array")
-    return {key: np.ascontiguousarray(value) for key, value in made.items()}
+    # Not ascontiguousarray, which gives a scalar a dimension.
+    return {key: np.array(value, order="C") for key, value in made.items()}
 
 
 def flatten(value, found=None):
-    """Flatten nested tuples, lists and dicts of tensors into a list of arrays, in order."""
+    """Flatten nested tuples, lists and dicts of tensors into a list of arrays, in order.
+
+    The arrays are copies: a model may hand out a buffer that its next call overwrites.
+    """
     found = [] if found is None else found
     if hasattr(value, "detach"):
-        found.append(value.detach().cpu().numpy())
+        found.append(value.detach().cpu().numpy().copy())
     elif isinstance(value, dict):
         for item in value.values():
             flatten(item, found)

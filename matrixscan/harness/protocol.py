@@ -25,7 +25,7 @@ REASONS = (
     "dtype",  # an output has another element type
     "nonfinite",  # NaN or infinity where the reference has none, or in the reference itself
     "outputs",  # another number of outputs
-    "nondeterministic",  # two runs of the runner on one input differ beyond the tolerance
+    "nondeterministic",  # two runs on one input differ beyond the tolerance: the runner's, or those of eager itself
     "blind",  # the outputs do not react to the inputs, so agreement proves nothing
     "version",  # the imported package is not the requested release
     "unsupported",  # the exporter, opset or runner does not exist in this environment

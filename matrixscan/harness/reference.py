@@ -1,10 +1,12 @@
 """The eager side: the model with its seeded weights, its outputs, and how noisy they are."""
 
+import contextlib
 import copy
 
 import numpy as np
 
 from . import weights
+from .compare import compare, same_nonfinite, tolerance
 from .probe import Requirement, flatten, load_probe
 from .probe import make_inputs as _make_inputs
 
@@ -14,16 +16,35 @@ _BLIND_FACTOR = 10.0
 
 def build(spec, variant):
     """Return the model in eval mode with seeded weights, and the digest of its parameters and buffers."""
-    try:
-        probe = load_probe(spec)
-        model = probe.build(variant)
-    except ModuleNotFoundError as error:
-        raise Requirement("%s (the probe's own requirements go into its script block)" % error) from error
-    model = model.eval()
+    import torch
+
+    # Only so that a restarted process builds what the last one did; other releases draw other numbers from this seed.
+    torch.manual_seed(0)
+    with _requirements():
+        model = load_probe(spec).build(variant).eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     weights.fill(model, spec["name"], spec["weights"])
     return model, weights.digest(model)
+
+
+@contextlib.contextmanager
+def _requirements():
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise Requirement("%s (the probe's own requirements go into its script block)" % error) from error
+
+
+def copied(model):
+    """Return a copy for an exporter to work on: some leave traces in the modules they export.
+
+    A model that cannot be copied is returned itself.
+    """
+    try:
+        return copy.deepcopy(model)
+    except Exception:
+        return model
 
 
 def make_inputs(spec, size, sample="0"):
@@ -48,8 +69,9 @@ def forward(model, inputs):
 
 def run(spec, model, size):
     """Return inputs, outputs, the noise floor of each output, and whether all outputs are finite."""
-    inputs = make_inputs(spec, size)
-    outputs = forward(model, inputs)
+    with _requirements():
+        inputs = make_inputs(spec, size)
+        outputs = forward(model, inputs)
     return {
         "size": size,
         "inputs": inputs,
@@ -85,6 +107,19 @@ def _largest_difference(output, other):
     return float(finite.max()) if finite.size else None
 
 
+def repeats(spec, model, made):
+    """Return whether the same inputs give the same outputs again, within the tolerance.
+
+    A model that draws random numbers or keeps state between calls has no reference to be compared with.
+    """
+    again = forward(model, made["inputs"])
+    if len(again) != len(made["outputs"]):
+        return False
+    rows = zip(again, made["outputs"], made["noise"])
+    results = [compare("", after, before, noise, spec["rtol"], spec["atol"]) for after, before, noise in rows]
+    return all(result["passed"] or result["reason"] == "blind" for result in results)
+
+
 def sees_its_input(spec, model, made):
     """Return whether other inputs move at least one output by more than ten tolerances."""
     other = make_inputs(spec, made["size"], "1")
@@ -94,7 +129,9 @@ def sees_its_input(spec, model, made):
         moved = forward(model, other)
     except Exception:
         return True  # the disturbed input is not a valid one, so nothing is known against the probe
-    return any(_reacts(spec, before, after) for before, after in zip(made["outputs"], moved))
+    if len(moved) != len(made["outputs"]):
+        return True
+    return any(_reacts(spec, *row) for row in zip(made["outputs"], moved, made["noise"]))
 
 
 def _disturbed(array):
@@ -103,11 +140,14 @@ def _disturbed(array):
     return np.roll(array.reshape(-1), 1).reshape(array.shape)
 
 
-def _reacts(spec, before, after):
+def _reacts(spec, before, after, noise):
     if before.shape != after.shape:
         return True
     if before.dtype.kind != "f":
         return bool((before != after).any())
-    moved = np.abs(after.astype(np.float64) - before.astype(np.float64))
-    tolerance = spec["atol"] + spec["rtol"] * np.abs(before.astype(np.float64))
-    return bool((moved > _BLIND_FACTOR * tolerance).any())
+    before, after = before.astype(np.float64), after.astype(np.float64)
+    if not same_nonfinite(before, after):
+        return True
+    finite = np.isfinite(before)
+    allowed = tolerance(before[finite], noise, spec["rtol"], spec["atol"])
+    return bool((np.abs(after - before)[finite] > _BLIND_FACTOR * allowed).any())

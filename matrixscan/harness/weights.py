@@ -25,6 +25,7 @@ def fill(model, probe, calibration=None):
 
     Raises:
         KeyError: the calibration names a tensor the model does not have.
+        ValueError: the calibration has another shape for a tensor than the model.
     """
     import torch
 
@@ -35,10 +36,13 @@ def fill(model, probe, calibration=None):
         for name, tensor in state.items():
             values = _values(name, tensor, owners.get(name.rpartition(".")[0], ""), name in parameters, probe)
             if values is not None:
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)).to(tensor.dtype))
+                tensor.copy_(torch.from_numpy(np.array(values)).to(tensor.dtype))
         if calibration:
             with np.load(calibration, allow_pickle=False) as stored:
                 for name in stored.files:
+                    # copy_ alone would stretch a smaller array over the tensor.
+                    if stored[name].shape != tuple(state[name].shape):
+                        raise ValueError("%s of the calibration has another shape: %s" % (name, stored[name].shape))
                     state[name].copy_(torch.from_numpy(stored[name].astype(np.float32)))
 
 
@@ -54,7 +58,7 @@ def _values(name, tensor, owner, is_parameter, probe):
         return 0.1 * random.standard_normal(shape)
     if not is_parameter:
         return None  # positions, windows and other constants belong to the model
-    if tensor.dim() >= 2:
+    if tensor.dim() > 1:
         # He et al. 2015, fan-in form: keeps the variance of activations through ReLU layers.
         fan_in = max(1, int(np.prod(shape[1:])))
         return np.sqrt(2.0 / fan_in) * random.standard_normal(shape)

@@ -116,6 +116,12 @@ class Fold:
                 self.deaths = [death for death in self.deaths if not death["case"].startswith(f"{name}/")]
             self._probes[name] = digest
 
+    def _on_retry(self, _: Event) -> None:
+        """Another attempt begins: trouble with the machine or the network is no longer an answer."""
+        self.done = {key: end for key, end in self.done.items() if end["outcome"] != "infra"}
+        if self.imported is not None and self.imported["outcome"] == "infra":
+            self.imported = None
+
     def _on_start(self, _: Event) -> None:
         self.imported, self._open, self._stage, self._said_hello = None, None, "", False
 

@@ -14,6 +14,11 @@ from typing import Any
 _INDEX = re.compile(
     r"(?:https?|file)://[^\s`'\"<>)]*?(?:/simple|/packages/|/whl|/pypi|\.whl|files\.)[^\s`'\"<>)]*|file://[^\s`'\"<>)]+"
 )
+#: Addresses with a user name or a password in them are nobody's documentation.
+_LOGIN = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@`'\"<>]+@[^\s`'\"<>)]*")
+#: Settings of uv that name indexes.
+_INDEX_SETTINGS = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_INDEX_NAME = re.compile(r"^[\w-]+=")
 #: Absolute paths below well-known roots. Node names of ONNX graphs look like paths too, so not every slash counts.
 _PATH = re.compile(
     r"(?<![\w<>/.])/(?:bin|build|croot|data|etc|home|lib|lib64|media|mnt|nix|opt|private|proc|pytorch|root|run|snap|srv"
@@ -24,6 +29,8 @@ _SOURCE = re.compile(
     r"(?<![\w<>/.])/(?:[^\s:'\"`,;()\[\]<>/]+/)+([^\s:'\"`,;()\[\]<>/]+\.(?:py|pyx|c|cc|cpp|cu|cuh|h|hpp|so[.\d]*))\b"
 )
 _WINDOWS = re.compile(r"\b[A-Za-z]:\\(?:[^\s:'\"`,;()\[\]<>\\]+\\)*([^\s:'\"`,;()\[\]<>\\]*)")
+#: Fields of a record that hold other people's words.
+_FOREIGN = {"error", "log", "facts", "platform", "summary", "license"}
 #: Names that say nothing about who or where.
 _SHORTEST_NAME = 3
 _COMMON = {
@@ -50,7 +57,11 @@ class Redactor:
         places = [(os.fspath(place), f"<{label}>") for label, place in folders.items()]
         places += [(os.path.realpath(place), f"<{label}>") for label, place in folders.items()]
         places.append((os.fspath(Path.home()), "<home>"))
-        self._places = sorted({pair for pair in places if len(pair[0]) > 1}, key=lambda pair: -len(pair[0]))
+        longest_first = sorted({pair for pair in places if len(pair[0]) > 1}, key=lambda pair: -len(pair[0]))
+        self._places = [(_place(folder), label) for folder, label in longest_first]
+        settings = " ".join(os.environ.get(name, "") for name in _INDEX_SETTINGS)
+        indexes = {_INDEX_NAME.sub("", word).rstrip("/") for word in settings.replace(",", " ").split()}
+        self._indexes = [re.compile(re.escape(url) + r"[^\s`'\"<>)]*") for url in sorted(indexes - {""}, reverse=True)]
         names = {"<host>": socket.gethostname(), "<user>": _user()}
         self._names = [
             (re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w])"), label)
@@ -60,9 +71,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return `text` without paths, users, hosts and index addresses."""
-        text = _INDEX.sub("<index>", text)
+        for address in (*self._indexes, _LOGIN, _INDEX):
+            text = address.sub("<index>", text)
         for place, label in self._places:
-            text = text.replace(place, label)
+            text = place.sub(label, text)
         text = _SOURCE.sub(r"<path>/\1", text)
         text = _PATH.sub(lambda match: "<path>/" + match.group().rpartition("/")[2], text)
         text = _WINDOWS.sub(r"<path>/\1", text)
@@ -79,6 +91,20 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
+
+    def record(self, value: Any) -> Any:
+        """Redact what others wrote into a record; a user called `cpu` or `default` must not change our own words."""
+        if isinstance(value, Mapping):
+            return {key: self.value(item) if key in _FOREIGN else self.record(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.record(item) for item in value]
+        return value
+
+
+def _place(folder: str) -> re.Pattern[str]:
+    """Return what finds a folder; one directly below the root is a word, and words occur in names of graph nodes."""
+    start = r"(?<![\w.])" if folder.count(os.sep) == 1 else ""
+    return re.compile(start + re.escape(folder) + r"(?!\w)")
 
 
 def _user() -> str:

@@ -12,7 +12,7 @@ HOW_TO_READ = (
 LEGEND = (
     "ok: every case that exists there agrees with eager within the probe's tolerance, at every size",
     "STAGE: WHAT: the first stage that did not pass, in the order " + ", ".join(STAGES),
-    "8/10 cases: eight of ten cases are bad; cases that cannot exist there are not counted",
+    "8 of 10 cases bad: over all exporters, opsets and sizes; cases that cannot exist there are not counted",
     "ok with dynamo 18: that exporter and opset works although others do not",
     "unknown: not run, skipped or an infrastructure failure; it says nothing for or against the combination",
     "n/a: no exporter and opset of the scan exists there",

@@ -135,21 +135,21 @@ def test_a_label_names_the_runner_where_two_disagree():
     [
         ([case()], "ok"),
         ([infeasible()], "n/a"),
-        ([mismatch(0.4512)], "compare: mismatch, max_abs 0.451 at t=200 (torchscript, opset 13); 1/1 cases"),
+        ([mismatch(0.4512)], "compare: mismatch, max_abs 0.451 at t=200 (torchscript, opset 13); 1 of 1 cases bad"),
         ([case("skipped", stage="build", reason="requirement")], "unknown: skipped at build: requirement"),
         ([case("infra", stage="run", error=Error("a.DiskFull", "x"))], "unknown: infra at run: DiskFull"),
         (
             [case("failed", stage="compare", reason="dtype")],
-            "compare: dtype at t=200 (torchscript, opset 13); 1/1 cases",
+            "compare: dtype at t=200 (torchscript, opset 13); 1 of 1 cases bad",
         ),
         (
             [case(), case("failed", size=SIZES[1])],
-            "run: shape_frozen at t=345 (torchscript, opset 13); 1/2 cases",
+            "run: shape_frozen at t=345 (torchscript, opset 13); 1 of 2 cases bad",
         ),
-        ([case("timed_out", stage="export")], "export: timed_out (torchscript, opset 13); 1/1 cases"),
+        ([case("timed_out", stage="export")], "export: timed_out (torchscript, opset 13); 1 of 1 cases bad"),
         (
             [case("failed", stage="export", error=Error("torch.E", "first\nsecond"))],
-            "export: E: first (torchscript, opset 13); 1/1 cases",
+            "export: E: first (torchscript, opset 13); 1 of 1 cases bad",
         ),
     ],
 )
@@ -159,8 +159,8 @@ def test_cell_text(cases, expected):
 
 def test_a_long_error_is_cut_and_keeps_its_lane():
     text = text_of(case("failed", stage="export", error=Error("SomeError", "word " * 100)))
-    assert text.endswith("... (torchscript, opset 13); 1/1 cases")
-    assert len(text.removesuffix("; 1/1 cases")) <= 90
+    assert text.endswith("... (torchscript, opset 13); 1 of 1 cases bad")
+    assert len(text.removesuffix("; 1 of 1 cases bad")) <= 90
 
 
 def test_an_environment_failure_is_said_in_every_probe_and_once_in_the_findings():

@@ -1,7 +1,8 @@
 """Conversion targets, one file each: an exporter, a runner, or both.
 
 A backend module has NAME and KIND ("exporter" or "runner") and the verbs of its kind:
-exporter: SUFFIX, unsupported(opset), export(model, inputs, path, outputs=, dynamic=, opset=), check(path)
+exporter: SUFFIX, unsupported(opset), export(model, inputs, path, outputs=, dynamic=, opset=), check(path);
+    inputs are tensors by name in the order of forward's parameters
 runner: unsupported(), load(path, threads), input_names(handle), run(handle, feeds)
 """
 

@@ -3,13 +3,6 @@
 import collections
 
 
-def input_names(model, count):
-    """Return the names of forward's first `count` parameters; graph inputs are named after them."""
-    import inspect
-
-    return list(inspect.signature(model.forward).parameters)[:count]
-
-
 def check(path):
     """Run the ONNX checker with shape inference and return facts about the file."""
     import onnx

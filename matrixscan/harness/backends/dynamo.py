@@ -42,11 +42,10 @@ def export(model, inputs, path, outputs, dynamic, opset):
 
     import torch
 
-    names = _onnx.input_names(model, len(inputs))
     settings = {
-        "input_names": names,
+        "input_names": list(inputs),
         "output_names": list(outputs),
-        "dynamic_shapes": tuple(_shapes(dynamic.get(name, {}), tensor) for name, tensor in zip(names, inputs)),
+        "dynamic_shapes": tuple(_shapes(dynamic.get(name, {}), tensor) for name, tensor in inputs.items()),
         "opset_version": opset,
         "dynamo": True,
         "fallback": False,
@@ -55,7 +54,8 @@ def export(model, inputs, path, outputs, dynamic, opset):
         "verbose": False,
     }
     known = inspect.signature(torch.onnx.export).parameters
-    torch.onnx.export(model, inputs, path, **{key: value for key, value in settings.items() if key in known})
+    settings = {key: value for key, value in settings.items() if key in known}
+    torch.onnx.export(model, tuple(inputs.values()), path, **settings)
 
 
 def _shapes(axes, tensor):

@@ -37,7 +37,7 @@ def export(model, inputs, path, outputs, dynamic, opset):
     import torch
 
     settings = {
-        "input_names": _onnx.input_names(model, len(inputs)),
+        "input_names": list(inputs),
         "output_names": list(outputs),
         "dynamic_axes": dynamic,
         "opset_version": opset,
@@ -46,4 +46,4 @@ def export(model, inputs, path, outputs, dynamic, opset):
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         settings["dynamo"] = False
     with torch.no_grad():
-        torch.onnx.export(model, inputs, path, **settings)
+        torch.onnx.export(model, tuple(inputs.values()), path, **settings)

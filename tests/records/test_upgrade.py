@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from matrixscan.errors import DamagedFileError, RecordVersionError
+from matrixscan.records.types import SCHEMA_VERSION
+from matrixscan.records.upgrade import decode_record, encode_record
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_every_version_ever_written_can_be_read(version):
+    path = GOLDEN / f"version{version}.json"
+    record = decode_record(path.read_bytes(), path)
+    assert record.schema_version == SCHEMA_VERSION or version < SCHEMA_VERSION
+    assert record.id == "py38-torch1.11.0-onnx1.14.1-ort1.16.1"
+    assert [case.outcome for case in record.cases] == ["passed", "failed"]
+    assert record.cases[0].outputs[0].max_abs == 1.5e-07
+    assert record.lock.packages["torch"] == "1.11.0+cpu"
+
+
+def test_the_newest_version_is_written_as_it_is_read():
+    path = GOLDEN / f"version{SCHEMA_VERSION}.json"
+    assert encode_record(decode_record(path.read_bytes(), path)) == path.read_bytes()
+
+
+def test_a_record_of_a_newer_matrixscan_is_refused_with_what_to_do():
+    path = GOLDEN / f"version{SCHEMA_VERSION}.json"
+    data = json.loads(path.read_bytes()) | {"schema_version": SCHEMA_VERSION + 1, "unheard": "of"}
+    with pytest.raises(RecordVersionError, match="update matrixscan") as caught:
+        decode_record(json.dumps(data).encode(), Path("reports/m/records/c.json"))
+    assert "reports/m/records/c.json" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"{}", b'{"schema_version": "1"}', b'{"schema_version": 0}', b'{"schema_version": 1}']
+)
+def test_a_damaged_record_names_the_file_and_the_fix(text):
+    with pytest.raises(DamagedFileError) as caught:
+        decode_record(text, Path("reports/m/records/c.json"))
+    assert str(caught.value).startswith("reports/m/records/c.json cannot be read: ")
+    assert "delete it and scan again" in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_damage_too():
+    with pytest.raises(DamagedFileError):
+        decode_record(b'{"schema_version": 1, "id": "\xff"}', Path("c.json"))
+
+
+def test_a_case_takes_one_line():
+    path = GOLDEN / f"version{SCHEMA_VERSION}.json"
+    lines = [line for line in path.read_text().splitlines() if '"exporter"' in line]
+    assert len(lines) == 2
+    assert all(msgspec.json.decode(line.strip().rstrip(",")) for line in lines)
