@@ -50,7 +50,7 @@ def create(folder: Path, interpreter: Path) -> Environment:
     )
     try:
         venv.create()
-    except (CommandFailed, OSError) as error:
+    except (CommandFailed, OSError, RuntimeError) as error:  # the last when an interpreter cannot be asked what it is
         raise CreationError(f"{type(error).__name__}: {error}") from error
     marker.write_text(str(interpreter), encoding="utf-8")
     scripts = Path(venv.bin)

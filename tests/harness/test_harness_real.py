@@ -67,7 +67,7 @@ PROBES = {
         ),
     ),
     "remembers": forward(
-        "self.cache = torch.arange(x.shape[0]) + self.layer.weight.sum()\nreturn self.layer(x) + self.cache.mean()"
+        "y = self.layer(x) + getattr(self, 'traced', 0)\nself.traced = int(torch.jit.is_tracing())\nreturn y",
     ),
     "hands_out_buffer": forward(
         "if torch.jit.is_tracing():\n    return self.layer(x)[:1]\n"
@@ -126,7 +126,7 @@ EXPECTED = {
     "hog": (2, "build", "crashed", "memory", "OutOfMemory"),
     "hang": (2, "eager", "timed_out", None, "Timeout"),
 }
-TRACED = {"nan_exported", "other_numbers", "other_dtype", "baked", "hands_out_buffer"}
+TRACED = {"remembers", "nan_exported", "other_numbers", "other_dtype", "baked", "hands_out_buffer"}
 GOLDEN = {
     "weights": "7781b70dc50586813d3f80f4b393188b945901aee79c4b51ca285188786bf0ad",
     "inputs": "750477ffff5b788930f809b63c4ba761e58236abfe233c49668cb37a1929bb19",
@@ -144,10 +144,10 @@ def judged(bed, tmp_path_factory):
         for name, (size, *_) in EXPECTED.items()
     }
     cases["baked at 3"] = bed.case("baked", {"n": 3}, exporter="torchscript", opset=13)
-    cases["remembers at 3"] = bed.case("remembers", {"n": 3})
+    cases["remembers at 3"] = bed.case("remembers", {"n": 3}, exporter="torchscript", opset=13)
     cases["good at 3"] = bed.case("good", {"n": 3})
     bounds = {cases["hang"]["id"]: 2.0}
-    request = bed.request(folder, PROBES, list(cases.values()))
+    request = bed.request(folder, PROBES, sorted(cases.values(), key=lambda case: case["probe"]))
     # One number for three would be stretched over all of them by torch's copy_.
     request["probes"]["miscalibrated"]["weights"] = str(folder / "bias.npz")
     np.savez(folder / "bias.npz", **{"layer.bias": np.ones(1, np.float16)})

@@ -73,5 +73,5 @@ def test_digests_are_lifted_where_cases_agree_and_stay_where_they_differ():
     records = case_records(cases, Fold.of(events))
     assert lift_digests(records, "model") == ({"only": "w"}, {"n2": "i{'n': 2}", "n3": "i{'n': 3}"})
     assert "weights" not in records[0].facts
-    assert records[2].facts == {"weights": "other"}
+    assert records[2].facts == {"weights": "other", "peak_memory": 99}
     assert lift_digests(records, "another") == ({}, {})

@@ -37,7 +37,7 @@ def _newest_opset():
 
 
 def export(model, inputs, path, outputs, dynamic, opset):
-    """Write the model to `path` with the axes in `dynamic` named; no fallback to another exporter."""
+    """Write the model to `path` with the axes in `dynamic` kept dynamic; no fallback to another exporter."""
     import inspect
 
     import torch
@@ -59,7 +59,13 @@ def export(model, inputs, path, outputs, dynamic, opset):
 
 
 def _shapes(axes, tensor):
-    """Name the dynamic axes; torch.export cannot keep an axis of size 0 or 1 symbolic, so those are left to it."""
+    """Mark the dynamic axes.
+
+    Names as texts are the documented form, but torch 2.5 and 2.6 accept and silently ignore them, which bakes the size
+    in; DYNAMIC (since 2.6) means the same everywhere and fails where an axis cannot be kept. torch.export cannot keep
+    an axis of size 0 or 1 symbolic, so those are left to it.
+    """
     import torch
 
-    return {axis: label if tensor.shape[axis] > 1 else torch.export.Dim.AUTO for axis, label in axes.items()} or None
+    kept = getattr(torch.export.Dim, "DYNAMIC", torch.export.Dim.AUTO)
+    return {axis: kept if tensor.shape[axis] > 1 else torch.export.Dim.AUTO for axis in axes} or None

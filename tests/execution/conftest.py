@@ -1,0 +1,107 @@
+"""A project in a temporary folder whose cells cost next to nothing: numpy for the harness, and wheels made on the spot."""
+
+import textwrap
+import zipfile
+
+import pytest
+
+from matrixscan import commands
+from matrixscan.execution.run_task import run_task
+from matrixscan.execution.task import Options
+from matrixscan.store.reports import Reports
+
+PROBE = '''\
+# /// script
+# requires-python = ">=3.8"
+# dependencies = {dependencies}
+# [tool.matrixscan]
+# outputs = ["y"]
+# export-size = {{ n = 2 }}
+# run-sizes = [{{ n = 3 }}]
+# dynamic = {{ x = {{ 0 = "n" }}, y = {{ 0 = "n" }} }}
+{more}# ///
+"""A probe that needs torch, which is not there."""
+
+
+def build(variant):
+    {build}
+
+
+def inputs(size, random):
+    return {{"x": random.standard_normal((size["n"], 3)).astype("float32")}}
+'''
+
+
+class Project:
+    """Matrix, probes, reports and work folder; `scan` takes its only cell to a record."""
+
+    def __init__(self, root):
+        self.root, self.notices = root, []
+        self.wheels = root / "wheels"
+        self.wheels.mkdir()
+        self.probe("one")
+        self.matrix()
+
+    def matrix(self, python="3.8", probes=("one",), tables="", **axes):
+        axes = axes or {"iniconfig": "2.0.0", "numpy": "1.24.4"}
+        rows = "".join(f'{name} = "{version}"\n' for name, version in {"python": python, **axes}.items())
+        judge = [f"../probes/{name}.py" for name in probes]
+        text = f"[[combinations]]\n{rows}\n[probes]\njudge = {judge}\n[cases]\n"
+        text += f'exporters = ["torchscript"]\nopsets = {{ torchscript = [13] }}\n{tables}'
+        self._write("matrices/cheap.toml", text)
+
+    def probe(self, name, build="import torch", dependencies=(), more=""):
+        text = PROBE.format(build=build, dependencies=str(list(dependencies)).replace("'", '"'), more=more)
+        self._write(f"probes/{name}.py", text)
+
+    def _write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def wheel(self, name, version="1.0", source=""):
+        """Put a pure wheel where uv finds it."""
+        info = f"{name}-{version}.dist-info"
+        files = {f"{name}/__init__.py": textwrap.dedent(source)}
+        files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in files) + f"{info}/RECORD,,\n"
+        with zipfile.ZipFile(self.wheels / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+            for path, text in files.items():
+                wheel.writestr(path, text)
+
+    def task(self, probes=(), **options):
+        request = commands.Request("cheap", probes=tuple(probes), options=Options(**options))
+        (task,) = commands.tasks(request, commands.load_plans(request))
+        return task
+
+    def scan(self, probes=(), **options):
+        """Run the cell and return its record; `stages` says which were worked on."""
+        self.notices.clear()
+        return run_task(self.task(probes, **options), self.notices.append)
+
+    @property
+    def worked_on(self):
+        return [notice.stage for notice in self.notices if notice.text == "..."]
+
+    @property
+    def reports(self):
+        return Reports(self.root / "reports", "cheap")
+
+    @property
+    def record_path(self):
+        (path,) = (self.root / "reports/cheap/records").iterdir()
+        return path
+
+    @property
+    def work(self):
+        (path,) = (path for path in (self.root / ".matrixscan/cheap").iterdir() if path.is_dir())
+        return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = Project(tmp_path)
+    monkeypatch.setenv("UV_FIND_LINKS", str(made.wheels))
+    return made

@@ -1,0 +1,248 @@
+"""What is done again, what is kept, and what a record then says."""
+
+import json
+
+import pytest
+
+from matrixscan.analysis.judge import judge_record
+from matrixscan.environment import process
+from matrixscan.execution.executors import serial, threads
+
+EVERYTHING = ["resolve", "install", "import"]
+
+
+def test_a_cell_is_measured_once(project):
+    record = project.scan()
+    assert project.worked_on == EVERYTHING
+    assert [(stage.stage, stage.outcome) for stage in record.stages] == [(stage, "passed") for stage in EVERYTHING]
+    assert {case.outcome for case in record.cases} == {"failed"}
+    assert {case.error.type for case in record.cases} == {"ModuleNotFoundError"}
+    assert [case.size for case in record.cases] == [{"n": 2}, {"n": 3}]
+    assert record.resolved["python"].startswith("3.8.")
+    assert (record.resolved["numpy"], record.lock.torch_index) == ("1.24.4", "pypi")
+    assert project.scan() == record
+    assert project.worked_on == []
+
+
+def test_nothing_is_left_behind_but_what_was_asked_for(project):
+    project.scan()
+    assert not (project.work / "env").exists()
+    assert not list(project.work.glob("runs/*/artifacts"))
+    project.scan(fresh=True, keep_env=True)
+    assert (project.work / "env/bin/python").exists()
+
+
+def test_reports_hold_nothing_of_this_machine(project):
+    project.probe("one", build="print(__file__); raise OSError(__file__)")
+    project.scan()
+    for path in (project.root / "reports").rglob("*"):
+        if path.is_file():
+            assert str(project.root) not in path.read_text(), path
+    assert "OSError" in project.record_path.read_text()
+
+
+def test_a_deleted_record_redoes_the_cell(project):
+    project.scan()
+    project.record_path.unlink()
+    project.scan()
+    assert project.worked_on == EVERYTHING
+    assert project.record_path.is_file()
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: text.replace('"failed"', '"passed"'), lambda _: "{", lambda _: "", lambda text: text + " "]
+)
+def test_an_edited_record_redoes_the_cell(project, edit):
+    first = project.scan()
+    project.record_path.write_text(edit(project.record_path.read_text()))
+    again = project.scan()
+    assert project.worked_on == EVERYTHING
+    assert [case.outcome for case in again.cases] == [case.outcome for case in first.cases]
+    assert project.record_path.read_text().count('"failed"') >= 2
+
+
+def test_a_record_that_came_with_a_clone_is_measured_for_oneself(project):
+    project.scan()
+    (project.root / ".matrixscan").rename(project.root / "elsewhere")
+    project.scan()
+    assert project.worked_on == EVERYTHING
+
+
+def test_fresh_redoes_the_cell_with_the_same_lock(project):
+    first = project.scan()
+    again = project.scan(fresh=True)
+    assert project.worked_on == EVERYTHING
+    assert again.lock == first.lock
+
+
+def test_a_lock_is_used_again_and_relock_asks_anew(project, monkeypatch):
+    project.scan()
+    asked = []
+    real = process.run
+
+    def run(command, **more):
+        asked.extend(["compile"] if "compile" in command else [])
+        return real(command, **more)
+
+    monkeypatch.setattr(process, "run", run)
+    project.scan(fresh=True)
+    assert asked == []
+    project.scan(relock=True)
+    assert asked == ["compile"]
+    assert project.worked_on == EVERYTHING
+
+
+def test_a_lock_of_another_question_is_not_used(project):
+    project.scan()
+    path = project.reports.lock_path("py38-iniconfig2.0.0-numpy1.24.4")
+    good = path.read_text()
+    path.write_text(good.replace("matrixscan-inputs: ", "matrixscan-inputs: 0"))
+    project.scan()
+    assert path.read_text() == good
+
+
+@pytest.mark.parametrize("table", ["[limits]\ncase-seconds = 99\n", "[tolerances]\natol = 0.5\n"])
+def test_other_limits_or_tolerances_are_another_question(project, table):
+    project.scan()
+    project.matrix(tables=table)
+    project.scan()
+    assert project.worked_on == EVERYTHING
+
+
+def test_a_changed_probe_is_measured_again_and_the_other_is_not(project):
+    project.probe("two")
+    project.matrix(probes=("one", "two"))
+    before = {case.id: case for case in project.scan().cases}
+    project.probe("two", build="raise ArithmeticError('new')")
+    after = {case.id: case for case in project.scan().cases}
+    assert before.keys() == after.keys()
+    assert {case.error.type for case in after.values() if case.probe == "two"} == {"ArithmeticError"}
+    assert all(after[name] == case for name, case in before.items() if case.probe == "one")
+
+
+def test_selecting_other_probes_carries_earlier_cases_over(project):
+    project.probe("two")
+    project.matrix(probes=("one", "two"))
+    first = project.scan(probes=["one"])
+    assert {case.probe for case in first.cases} == {"one"}
+    assert judge_record(first).verdict == "bad"
+    second = project.scan(probes=["two"])
+    assert [case for case in second.cases if case.probe == "one"] == list(first.cases)
+    assert {case.probe for case in second.cases} == {"one", "two"}
+    project.scan()
+    assert project.worked_on == []
+
+
+def test_a_probe_without_its_packages_is_skipped_and_the_others_go_on(project):
+    project.probe("two", dependencies=["numpy<1.20"])
+    project.probe("three", dependencies=["iniconfig==99.0"])
+    project.probe("four", more='# no-deps = true\n', dependencies=["numpy>=1.99"])
+    project.matrix(probes=("one", "two", "three", "four"))
+    record = project.scan()
+    found = {case.probe: (case.stage, case.outcome, case.reason, case.error.type) for case in record.cases}
+    assert found["one"] == ("build", "failed", "error", "ModuleNotFoundError")
+    for name, kind in {"two": "ResolverConflict", "three": "NoSuchRelease", "four": "ResolverConflict"}.items():
+        assert found[name][:3] == ("build", "skipped", "requirement"), name
+        assert found[name][3] in {kind, "NoSuchRelease"}, name
+    project.scan()
+    assert project.worked_on == []
+
+
+def test_the_only_probe_without_its_packages_is_a_finding_too(project):
+    project.probe("one", dependencies=["iniconfig==99.0"])
+    project.matrix(numpy="1.24.4")
+    record = project.scan()
+    assert all(stage.outcome == "passed" for stage in record.stages)
+    assert [(case.stage, case.outcome, case.reason) for case in record.cases] == [("build", "skipped", "requirement")] * 2
+    assert judge_record(record).verdict == "unknown"
+
+
+def test_a_probes_python_is_a_requirement(project):
+    path = project.root / "probes/one.py"
+    path.write_text(path.read_text().replace(">=3.8", ">=3.12"))
+    record = project.scan()
+    assert {(case.outcome, case.reason, case.error.type) for case in record.cases} == {
+        ("skipped", "requirement", "RequiresPython")
+    }
+
+
+def test_a_network_that_comes_back_gives_a_probe_its_packages(project, monkeypatch):
+    project.wheel("helper", source="WORD = 'helped'")
+    project.probe("one", build="import helper; raise RuntimeError(helper.WORD)", dependencies=["helper"])
+    real = process.run
+
+    def unreachable(command, **more):
+        if "compile" in command and more["text"] == "helper\n":
+            return process.Finished(2, "", "error: Failed to fetch: `https://x`", 1.0, timed_out=False)
+        return real(command, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "run", unreachable)
+        record = project.scan()
+    assert {(case.outcome, case.reason) for case in record.cases} == {("infra", "requirement")}
+    again = project.scan()
+    assert {(case.outcome, case.error.message) for case in again.cases} == {("failed", "helped")}
+    assert again.probes["one"].requirements == ("helper==1.0",)
+    assert again.resolved["numpy"] == "1.24.4"
+    # A scan of another probe does not forget what these cases were measured with.
+    project.probe("two")
+    project.matrix(probes=("one", "two"))
+    assert project.scan(probes=["two"]).probes["one"].requirements == ("helper==1.0",)
+
+
+def test_a_probe_that_kills_or_hangs_its_process_costs_its_own_cases(project):
+    project.probe("two", build="import os; os.kill(os.getpid(), 11)")
+    project.probe("three", build="import time; time.sleep(60)", more="# case-seconds = 2\n")
+    project.probe("four", build="import os; os._exit(0)")
+    project.matrix(probes=("two", "three", "four", "one"))
+    record = project.scan()
+    found = {case.probe: (case.stage, case.outcome, case.error.type) for case in record.cases}
+    assert found == {
+        "one": ("build", "failed", "ModuleNotFoundError"),
+        "two": ("build", "crashed", "SIGSEGV"),
+        "three": ("build", "timed_out", "Timeout"),
+        "four": ("build", "crashed", "ProcessExit"),
+    }
+    assert len(record.cases) == 8
+
+
+def test_a_scan_that_was_interrupted_goes_on_where_it_stopped(project):
+    project.probe("two", build="raise KeyError(2)")
+    project.matrix(probes=("one", "two"))
+    task = project.task()
+
+    class Interrupt(BaseException):
+        pass
+
+    def interrupt(notice):
+        if "one/" in notice.text:
+            raise Interrupt
+
+    from matrixscan.execution.run_task import run_task
+
+    with pytest.raises(Interrupt):
+        run_task(task, interrupt)
+    (events,) = project.work.glob("runs/*/events.jsonl")
+    with events.open("ab") as stream:
+        stream.write(b'{"event": "case", "sta')
+    record = project.scan()
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    started = [line["case"] for line in lines if line["event"] == "case" and line["state"] == "started"]
+    assert len(started) == len(set(started)) or len(started) <= len(record.cases) + 1
+    assert {case.outcome for case in record.cases} == {"failed"}
+    assert len(record.cases) == 4
+
+
+def test_executors_return_records_in_the_order_of_the_tasks(project):
+    project.matrix(iniconfig="99.0")
+    path = project.root / "matrices/cheap.toml"
+    more = '[[combinations]]\npython = "3.8"\niniconfig = "98.0"\n\n'
+    path.write_text(more + path.read_text())
+    from matrixscan import commands
+
+    request = commands.Request("cheap")
+    tasks = commands.tasks(request, commands.load_plans(request))
+    names = [task.cell.id for task in tasks]
+    assert len(names) == 2
+    assert [record.id for record in threads(tasks, lambda _: None, 2)] == names
+    assert [record.id for record in serial(tasks, lambda _: None, 1)] == names

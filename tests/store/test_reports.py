@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from matrixscan.errors import DamagedFileError
+from matrixscan.records.upgrade import decode_record
+from matrixscan.store.reports import Reports
+
+GOLDEN = Path(__file__).parents[1] / "records" / "golden" / "version1.json"
+
+
+@pytest.fixture
+def reports(tmp_path):
+    return Reports(tmp_path / "reports", "mine")
+
+
+def test_what_is_written_is_read_again_and_the_bytes_are_those_on_disk(reports):
+    record = decode_record(GOLDEN.read_bytes(), GOLDEN)
+    data = reports.write(record)
+    assert reports.record_path(record.id).read_bytes() == data
+    assert reports.read(record.id) == record
+
+
+def test_no_record_is_none_and_a_damaged_one_names_its_path(reports):
+    assert reports.read("py38") is None
+    reports.record_path("py38").parent.mkdir(parents=True)
+    reports.record_path("py38").write_bytes(b"{")
+    with pytest.raises(DamagedFileError, match=r"reports/mine/records/py38\.json"):
+        reports.read("py38")
+
+
+def test_places_are_named_by_combination_and_probe(reports, tmp_path):
+    places = [reports.record_path("c1.0"), reports.lock_path("c1.0"), reports.lock_path("c1.0", "p")]
+    places.append(reports.log_path("c1.0"))
+    names = [path.relative_to(tmp_path / "reports" / "mine").as_posix() for path in places]
+    assert names == ["records/c1.0.json", "locks/c1.0.txt", "locks/c1.0.p.txt", "logs/c1.0.log"]
+
+
+def test_constraints_of_combinations_that_are_no_longer_good_go(reports):
+    reports.write_texts({"constraints-a.txt": "a", "constraints-b.txt": "b", "table.md": "t"})
+    reports.prune_constraints({"constraints-a.txt"})
+    assert sorted(path.name for path in reports.folder.iterdir()) == ["constraints-a.txt", "table.md"]
