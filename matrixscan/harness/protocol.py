@@ -31,6 +31,7 @@ REASONS = (
     "unsupported",  # the exporter, opset or runner does not exist in this environment
     "requirement",  # the probe needs a package that could not be had
     "error",  # an exception; the error field has its words
+    "given_up",  # two cases of this variant hung before it; the rest was not tried
     "memory",  # the process outgrew its limit
     "shape_frozen",  # passes only at the size it was exported with
 )

@@ -13,6 +13,8 @@ from matrixscan.harness.protocol import share_key
 
 Event = dict[str, Any]
 
+_PATIENCE = 2
+
 
 def read_events(path: Path) -> list[Event]:
     """Return the whole events of a file; a line cut short by a kill is left out."""
@@ -69,7 +71,18 @@ class Fold:
         for death in self.deaths:
             if share_key(case, death["stage"]) == death["share"] or case["id"] == death["case"]:
                 return death if case["id"] == death["case"] else {**death, "case": case["id"], "seconds": {}}
-        return None
+        return self._given_up(case)
+
+    def _given_up(self, case: Mapping[str, Any]) -> Event | None:
+        """Return an outcome for what is left of a variant that hung more than once: each try costs the whole limit."""
+        model = share_key(case, "build") + "/"
+        hung = [death for death in self.deaths if death["outcome"] == "timed_out" and death["case"].startswith(model)]
+        if len(hung) < _PATIENCE:
+            return None
+        words = f"{_PATIENCE} cases of this variant hung at {hung[-1]['stage']}; the rest was not tried"
+        error = {"type": "GivenUp", "message": words}
+        end = {"case": case["id"], "stage": hung[-1]["stage"], "error": error}
+        return end | {"outcome": "skipped", "reason": "given_up"}
 
     def attribute(self, end: Mapping[str, Any], remaining: Sequence[Mapping[str, Any]], *, again: bool) -> Event | None:
         """Say whose fault the end of a process was: an event to append, or None if it ended as it should.
