@@ -132,9 +132,10 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     plans = load_plans(request)
     reports = Reports(places().reports, plans.full.matrix.name)
     records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
-    _publish(reports, _view(plans.full, records))
+    published = _with_extras(plans)
+    _publish(reports, _view(published, [_only(record, published) for record in records]))
     view = _view(plans.selected, [_only(record, plans.selected) for record in records])
-    cost = _cost(request, records, _measured(request, view)) if scanned else f"derived from {len(records)} records"
+    cost = _cost(request, view, records) if scanned else f"derived from {len(records)} records"
     text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
     unexpected = _unexpected(plans, view)
     if all(cell.verdict == UNKNOWN for cell in view.cells):
@@ -155,6 +156,15 @@ def describe_plan(request: Request) -> str:
         lines += ["probes with packages of their own (installed beside each environment)", *(f"  {row}" for row in own)]
     total = f"{len(plan.cells)} combinations x {len(plan.cases)} cases of {len(plan.probes)} probes"
     return "\n".join([*lines, total]) + "\n"
+
+
+def _with_extras(plans: Plans) -> Plan:
+    """Return the whole plan with the probes that were named on top of the matrix; those decide nothing in it."""
+    known = {probe.name for probe in plans.full.probes}
+    probes = tuple(probe for probe in plans.selected.probes if probe.name not in known)
+    names = {probe.name for probe in probes}
+    cases = tuple(case for case in plans.selected.cases if case.probe in names)
+    return msgspec.structs.replace(plans.full, probes=plans.full.probes + probes, cases=plans.full.cases + cases)
 
 
 def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
@@ -179,25 +189,22 @@ def _publish(reports: Reports, view: ScanView) -> None:
     reports.prune_constraints(good)
 
 
-def _measured(request: Request, view: ScanView) -> list[str]:
-    """Return the ids of the cells that this scan measured; the others had a complete record."""
-    found = []
-    for cell in view.cells:
-        done = CellWork(places().work, view.matrix, cell.id).done()
-        if done is not None and done.scan == request.options.scan:
-            found.append(cell.id)
-    return found
-
-
-def _cost(request: Request, records: Sequence[Record], measured: Sequence[str]) -> str:
-    if not measured:
-        return "nothing to do: every record is complete and its inputs did not change"
-    spent = sum(r.timings["environment"] + r.timings["cases"] for r in records if r.id in measured)
-    wall = time.time() - float(request.options.scan)
-    return (
-        f"measured {len(measured)} combinations in {wall:.0f} s; their installs, imports, exports and runs themselves "
-        f"took {spent:.0f} s; ratio {wall / spent if spent else 0:.2f}"
-    )
+def _cost(request: Request, view: ScanView, records: Sequence[Record]) -> str:
+    """Say what this scan measured and what that took; cells with a complete record were not measured again."""
+    found = {cell.id: CellWork(places().work, view.matrix, cell.id).done() for cell in view.cells}
+    measured = [cell for cell, done in found.items() if done is not None and done.scan == request.options.scan]
+    unfinished = [cell for cell, done in found.items() if done is None]
+    lines = []
+    if measured:
+        spent = sum(r.timings["environment"] + r.timings["cases"] for r in records if r.id in measured)
+        wall = time.time() - float(request.options.scan)
+        lines.append(
+            f"measured {len(measured)} combinations in {wall:.0f} s; their installs, imports, exports and runs "
+            f"themselves took {spent:.0f} s; ratio {wall / spent if spent else 0:.2f}"
+        )
+    if unfinished:
+        lines.append(f"could not be measured here, and will be tried again: {', '.join(unfinished)}")
+    return "\n".join(lines) or "nothing to do: every record is complete and its inputs did not change"
 
 
 def _unexpected(plans: Plans, view: ScanView) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nox.virtualenv import VirtualEnv
 from matrixscan.environment import process
 
 _MARKER = ".matrixscan-created"
+_VERSION = re.compile(r"^version_info\s*=\s*(\d+(?:\.\d+)*)", re.MULTILINE)
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -21,6 +23,14 @@ class Environment(msgspec.Struct, frozen=True):
     folder: Path
     python: Path
     scripts: Path
+
+    @property
+    def version(self) -> str:
+        """The interpreter's full version, as uv wrote it down."""
+        found = _VERSION.search((self.folder / "pyvenv.cfg").read_text(encoding="utf-8"))
+        if found is None:
+            raise CreationError("pyvenv.cfg names no version")
+        return found.group(1)
 
 
 class CreationError(Exception):
@@ -36,7 +46,7 @@ def create(folder: Path, interpreter: Path) -> Environment:
     process.kill_strays(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     marker = folder / _MARKER
-    if not (marker.is_file() and marker.read_text(encoding="utf-8") == str(interpreter)):
+    if not (_python(folder).exists() and marker.is_file() and marker.read_text(encoding="utf-8") == str(interpreter)):
         shutil.rmtree(folder, ignore_errors=True)  # half made by a scan that was killed, or of another interpreter
     # Called as a library and not through a session's python=: a session whose interpreter is missing is skipped
     # before any of our code runs, and then there would be no record (docs/adr/0006).
@@ -53,8 +63,11 @@ def create(folder: Path, interpreter: Path) -> Environment:
     except (CommandFailed, OSError, RuntimeError) as error:  # the last when an interpreter cannot be asked what it is
         raise CreationError(f"{type(error).__name__}: {error}") from error
     marker.write_text(str(interpreter), encoding="utf-8")
-    scripts = Path(venv.bin)
-    return Environment(folder, scripts / ("python.exe" if os.name == "nt" else "python"), scripts)
+    return Environment(folder, _python(folder), _python(folder).parent)
+
+
+def _python(folder: Path) -> Path:
+    return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
 
 
 def remove(folder: Path) -> None:

@@ -19,7 +19,7 @@ def prepare_overlay(run: CellRun, probe: Probe) -> Overlay:
 
     Nothing moves: the environment's versions are constraints, and only packages it does not have are installed.
     """
-    python = run.task.cell.python
+    python = given(run.environment).version
     if not SpecifierSet(probe.requires_python).contains(python, prereleases=True):
         words = f"the probe requires Python {probe.requires_python}, this combination has {python}"
         return Overlay(None, (), Error("RequiresPython", words), "skipped")

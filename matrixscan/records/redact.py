@@ -57,8 +57,8 @@ class Redactor:
         places = [(os.fspath(place), f"<{label}>") for label, place in folders.items()]
         places += [(os.path.realpath(place), f"<{label}>") for label, place in folders.items()]
         places.append((os.fspath(Path.home()), "<home>"))
-        longest_first = sorted({pair for pair in places if len(pair[0]) > 1}, key=lambda pair: -len(pair[0]))
-        self._places = [(_place(folder), label) for folder, label in longest_first]
+        labels = {folder: label for folder, label in reversed(places) if len(folder) > 1}  # the first label wins
+        self._places = [(_place(folder), labels[folder]) for folder in sorted(labels, key=len, reverse=True)]
         settings = " ".join(os.environ.get(name, "") for name in _INDEX_SETTINGS)
         indexes = {_INDEX_NAME.sub("", word).rstrip("/") for word in settings.replace(",", " ").split()}
         self._indexes = [re.compile(re.escape(url) + r"[^\s`'\"<>)]*") for url in sorted(indexes - {""}, reverse=True)]

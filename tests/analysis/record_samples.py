@@ -49,9 +49,7 @@ def output(passed=True, reason=None, max_abs=2.34567891e-07, margin=42.1234567, 
     )
 
 
-def case(
-    outcome="passed", probe="campplus", variant="published", lane=("torchscript", 13), size=None, **more
-):
+def case(outcome="passed", probe="campplus", variant="published", lane=("torchscript", 13), size=None, **more):
     exporter, opset = lane
     size = SIZES[0] if size is None else size
     more.setdefault("runner", "onnxruntime-cpu")
@@ -82,12 +80,8 @@ def record(cell_id=PASSED, cases=(), stages=None, judged=("campplus",), **more):
     fields = {
         "resolved": asked | {"torch": f"{asked.get('torch')}+cpu"},
         "evidence": "joint",
-        "probes": {
-            "campplus": ProbeRecord("p1", "CAM++ speaker embedding", "Apache-2.0", (), {"published": "w1"})
-        },
-        "lock": Lock(
-            "0" * 64, "r.txt", "cpu", {"torch": f"{asked.get('torch')}+cpu", "Typing_Extensions": "4.1"}
-        ),
+        "probes": {"campplus": ProbeRecord("p1", "CAM++ speaker embedding", "Apache-2.0", (), {"published": "w1"})},
+        "lock": Lock("0" * 64, "r.txt", "cpu", {"torch": f"{asked.get('torch')}+cpu", "Typing_Extensions": "4.1"}),
     }
     return Record(
         schema_version=1,
@@ -142,9 +136,7 @@ def samples():
 
 
 def scan(records=None, **more):
-    return build_view(
-        "default", "The default matrix.", PLAN, samples() if records is None else records, **more
-    )
+    return build_view("default", "The default matrix.", PLAN, samples() if records is None else records, **more)
 
 
 def replace(struct, **fields):

@@ -85,9 +85,7 @@ def test_a_proven_environment_failure_is_bad(outcome):
 
 @pytest.mark.parametrize("outcome", ["infra", "skipped", "new-word"])
 def test_an_unproven_environment_failure_is_unknown(outcome):
-    assert (
-        judge_record(record(cases=[case()], stages=[StageRecord("install", outcome, 1.0)])).verdict == UNKNOWN
-    )
+    assert judge_record(record(cases=[case()], stages=[StageRecord("install", outcome, 1.0)])).verdict == UNKNOWN
 
 
 def test_only_the_first_variant_decides():

@@ -13,8 +13,8 @@ MISLEADING += ("UV_PYTHON", "UV_OVERRIDE", "UV_CONSTRAINT", "UV_TORCH_BACKEND", 
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "HF_TOKEN", "UV_INDEX_CORP_PASSWORD", "SSH_AUTH_SOCK", "LD_PRELOAD")
 
 
-@pytest.fixture
-def outside(monkeypatch):
+@pytest.fixture(autouse=True)
+def _outside(monkeypatch):
     for name in (*MISLEADING, *SECRETS):
         monkeypatch.setenv(name, "/secret/value")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mirror.example/simple")
@@ -22,7 +22,7 @@ def outside(monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
 
 
-def test_tools_keep_index_and_proxy_and_lose_what_misleads(outside):
+def test_tools_keep_index_and_proxy_and_lose_what_misleads():
     seen = tool_environment()
     assert not set(MISLEADING) & seen.keys()
     assert seen["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
@@ -31,7 +31,7 @@ def test_tools_keep_index_and_proxy_and_lose_what_misleads(outside):
     assert seen["NO_COLOR"] == "1"
 
 
-def test_code_under_test_sees_no_secret_no_home_and_nothing_of_ours(outside, tmp_path):
+def test_code_under_test_sees_no_secret_no_home_and_nothing_of_ours(tmp_path):
     seen = environment_under_test(tmp_path / "bin", tmp_path / "home")
     assert not (set(MISLEADING) | set(SECRETS)) & seen.keys()
     assert "/secret/value" not in seen.values()
@@ -42,7 +42,7 @@ def test_code_under_test_sees_no_secret_no_home_and_nothing_of_ours(outside, tmp
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_what_a_real_child_sees(outside, tmp_path):
+def test_what_a_real_child_sees(tmp_path):
     variables = environment_under_test(tmp_path / "bin", tmp_path / "home")
     code = "import json, os, site, sys, tempfile; "
     code += "print(json.dumps([dict(os.environ), sys.path, site.ENABLE_USER_SITE, tempfile.gettempdir()]))"

@@ -1,7 +1,6 @@
 """Environments for real: made, filled, used, damaged."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -148,9 +147,9 @@ def test_a_probes_own_packages_lie_beside_the_environment(environment, lock, tmp
     install_beside(environment, lock, folder, seconds=120.0)
     assert (folder / "iniconfig" / "__init__.py").is_file()
     assert ask(environment, "__import__('importlib.util').util.find_spec('iniconfig') is None", tmp_path / "home")
-    before = os.stat(folder / "iniconfig").st_ino
+    before = (folder / "iniconfig").stat().st_ino
     install_beside(environment, lock, folder, seconds=120.0)
-    assert os.stat(folder / "iniconfig").st_ino == before
+    assert (folder / "iniconfig").stat().st_ino == before
 
 
 def test_a_probe_whose_packages_are_all_there_needs_nothing(environment, lock, tmp_path):
@@ -158,12 +157,13 @@ def test_a_probe_whose_packages_are_all_there_needs_nothing(environment, lock, t
 
 
 @pytest.fixture
-def torch_question():
+def _torch_question():
     _reachable.cache_clear()
     yield
     _reachable.cache_clear()
 
 
+@pytest.mark.usefixtures("_torch_question")
 @pytest.mark.parametrize(
     ("finished", "chosen"),
     [
@@ -174,14 +174,15 @@ def torch_question():
         (process.Finished(1, "", "No solution found when resolving dependencies", 1.0, timed_out=False), "cpu"),
     ],
 )
-def test_auto_takes_the_cpu_builds_where_they_can_be_reached(monkeypatch, torch_question, finished, chosen):
+def test_auto_takes_the_cpu_builds_where_they_can_be_reached(monkeypatch, finished, chosen):
     monkeypatch.setattr(process, "run", lambda *_args, **_more: finished)
     assert choose_torch_index("auto") == chosen
     assert choose_torch_index("cpu") == "cpu"
     assert choose_torch_index("pypi") == "pypi"
 
 
-def test_auto_asks_once(monkeypatch, torch_question):
+@pytest.mark.usefixtures("_torch_question")
+def test_auto_asks_once(monkeypatch):
     asked = []
 
     def answer(command, **_):

@@ -63,59 +63,58 @@ def test_entries_that_are_there_already_are_left_out_with_their_hashes():
 def test_what_was_asked_decides_the_digest():
     asked = (["torch==2.4.0"], "3.8", {"numpy": "1.24.4"})
     assert inputs_digest(*asked) == inputs_digest(*asked)
-    others = [(["torch==2.4.1"], *asked[1:]), (asked[0], "3.9", asked[2]), (*asked[:2], {}), (*asked[:2], {"numpy": "2"})]
+    others = [
+        (["torch==2.4.1"], *asked[1:]),
+        (asked[0], "3.9", asked[2]),
+        (*asked[:2], {}),
+        (*asked[:2], {"numpy": "2"}),
+    ]
     assert len({inputs_digest(*other) for other in (asked, *others)}) == 5
 
 
-#: What uv 0.13 says, word for word.
-WORDS = [
-    ("NoSuchRelease", "Because there is no version of onnx==1.99 and you require onnx==1.99, we can conclude that"),
-    ("NoSuchRelease", "Because nonesuch was not found in the package registry and you require nonesuch==1.0, we can"),
-    (
-        "NoWheel",
-        "Because torch==2.15.0 has no wheels with a matching Python implementation tag (e.g., `cp38`) and you require",
-    ),
-    ("NoWheel", "Because docopt==0.6.2 has no usable wheels and you require docopt==0.6.2, we can conclude that your"),
-    (
-        "ResolverConflict",
-        "Because requests==2.31.0 depends on urllib3>=1.21.1,<3 and you require requests==2.31.0, we can conclude that"
-        " you require urllib3>=1.21.1,<3.\nAnd because you require urllib3==1.20, we can conclude that your"
-        " requirements are unsatisfiable.",
-    ),
-]
-INFRASTRUCTURE = [
-    (
-        "IndexUnreachable",
-        "error: Request failed after 3 retries in 6.4s\n  cause: Failed to fetch: http://127.0.0.1:9/simple/iniconfig/"
-        "\n  cause: client error (Connect)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)",
-    ),
-    (
-        "IndexUnreachable",
-        "error: Failed to fetch: http://h/simple/a/\n  cause: HTTP status server error (503 Service Unavailable)",
-    ),
-    (
-        "IndexRefused",
-        "Because iniconfig was not found in the package registry and you require iniconfig==2.0.0, we can conclude that"
-        " your requirements are unsatisfiable.\n\nhint: An index URL (http://h/simple) could not be queried due to a"
-        " lack of valid authentication credentials (401 Unauthorized)",
-    ),
-    (
-        "IndexRefused",
-        "Because iniconfig was not found in the package registry and you require iniconfig==2.0.0, we can conclude"
-        "\n\nhint: An index (http://h/simple) returned a 403 Forbidden error. Check that the index URL is correct",
-    ),
-    (
-        "Offline",
-        "Because iniconfig was not found in the cache and you require iniconfig==2.0.0, we can conclude that your"
-        " requirements are unsatisfiable.\n\nhint: Packages were unavailable because the network was disabled.",
-    ),
-]
+_NONE = "Because iniconfig was not found in the {} and you require iniconfig==2.0.0, we can conclude that"
+
+#: What uv 0.13 says, word for word: about the packages ...
+WORDS = {
+    "Because there is no version of onnx==1.99 and you require onnx==1.99, we can": "NoSuchRelease",
+    _NONE.format("package registry"): "NoSuchRelease",
+    "Because torch==2.15.0 has no wheels with a matching Python implementation tag (e.g., `cp38`) and": "NoWheel",
+    "Because docopt==0.6.2 has no usable wheels and you require docopt==0.6.2, we can": "NoWheel",
+    """error: No solution found when resolving dependencies
+  cause: Because requests==2.31.0 depends on urllib3>=1.21.1,<3 and you require requests==2.31.0, we can conclude that \
+you require urllib3>=1.21.1,<3.
+         And because you require urllib3==1.20, we can conclude that your requirements are unsatisfiable.
+""": "ResolverConflict",
+}
+#: ... and about the network.
+INFRASTRUCTURE = {
+    """error: Request failed after 3 retries in 6.4s
+  cause: Failed to fetch: http://127.0.0.1:9/simple/iniconfig/
+  cause: client error (Connect)
+  cause: tcp connect error
+  cause: Connection refused (os error 111)""": "IndexUnreachable",
+    """error: Failed to fetch: http://h/simple/iniconfig/
+  cause: HTTP status server error (503 Service Unavailable) for url (http://h/simple/iniconfig/)""": "IndexUnreachable",
+    _NONE.format("package registry")
+    + """ your requirements are unsatisfiable.
+
+hint: An index URL (http://h/simple) could not be queried due to a lack of valid authentication credentials (401 \
+Unauthorized)""": "IndexRefused",
+    _NONE.format("package registry")
+    + """ your requirements are unsatisfiable.
+
+hint: An index (http://h/simple) returned a 403 Forbidden error. Check that the index URL is correct""": "IndexRefused",
+    _NONE.format("cache")
+    + """ your requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled.""": "Offline",
+}
 
 
 @pytest.mark.parametrize(
     ("outcome", "kind", "words"),
-    [("infeasible", *row) for row in WORDS]
-    + [("infra", *row) for row in INFRASTRUCTURE]
+    [("infeasible", kind, words) for words, kind in WORDS.items()]
+    + [("infra", kind, words) for words, kind in INFRASTRUCTURE.items()]
     + [("failed", "ResolverError", "error: something nobody has seen")],
 )
 def test_the_resolvers_words_are_read_for_what_they_mean(monkeypatch, ask, outcome, kind, words):
@@ -123,7 +122,7 @@ def test_the_resolvers_words_are_read_for_what_they_mean(monkeypatch, ask, outco
     monkeypatch.setattr(process, "run", lambda *_args, **_more: said)
     with pytest.raises(ResolutionError) as caught:
         ask("anything==1")
-    assert (caught.value.outcome, caught.value.kind, str(caught.value)) == (outcome, kind, words)
+    assert (caught.value.outcome, caught.value.kind, str(caught.value)) == (outcome, kind, words.strip())
 
 
 def test_a_resolver_that_takes_too_long_proves_nothing(monkeypatch, ask):
@@ -150,7 +149,7 @@ def test_what_uv_says_today_is_still_understood(ask, kind, requirements):
 
 
 @pytest.fixture
-def empty_cache(monkeypatch, tmp_path):
+def _empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -165,7 +164,7 @@ class _Refusing(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def index_server(empty_cache):
+def index_server(_empty_cache):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -183,10 +182,9 @@ def test_an_index_that_refuses_says_nothing_about_the_combination(monkeypatch, a
     assert caught.value.outcome == "infra"
 
 
-@pytest.mark.parametrize(
-    ("setting", "value"), [("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple"), ("UV_OFFLINE", "1")]
-)
-def test_no_network_says_nothing_about_the_combination(monkeypatch, ask, empty_cache, setting, value):
+@pytest.mark.usefixtures("_empty_cache")
+@pytest.mark.parametrize(("setting", "value"), [("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple"), ("UV_OFFLINE", "1")])
+def test_no_network_says_nothing_about_the_combination(monkeypatch, ask, setting, value):
     monkeypatch.setenv(setting, value)
     with pytest.raises(ResolutionError) as caught:
         ask("iniconfig==2.0.0")

@@ -66,7 +66,7 @@ def test_past_its_time_a_child_whose_parent_is_gone_ends_too():
 def test_an_interrupted_wait_leaves_nothing_behind(monkeypatch):
     marker = f"interrupted {os.getpid()} {time.monotonic_ns()}"
 
-    def interrupt(self, *_args, **_more):
+    def interrupt(*_args, **_more):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

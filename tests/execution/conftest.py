@@ -1,4 +1,4 @@
-"""A project in a temporary folder whose cells cost next to nothing: numpy for the harness, and wheels made on the spot."""
+"""A project in a temporary folder whose cells cost next to nothing: wheels made on the spot, numpy for the harness."""
 
 import textwrap
 import zipfile
@@ -8,7 +8,6 @@ import pytest
 from matrixscan import commands
 from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Options
-from matrixscan.store.reports import Reports
 
 PROBE = '''\
 # /// script
@@ -20,7 +19,7 @@ PROBE = '''\
 # run-sizes = [{{ n = 3 }}]
 # dynamic = {{ x = {{ 0 = "n" }}, y = {{ 0 = "n" }} }}
 {more}# ///
-"""A probe that needs torch, which is not there."""
+"""A probe whose model cannot be built."""
 
 
 def build(variant):
@@ -39,18 +38,19 @@ class Project:
         self.root, self.notices = root, []
         self.wheels = root / "wheels"
         self.wheels.mkdir()
+        self.wheel("faketensors", module="torch", source="def manual_seed(_): pass")
         self.probe("one")
         self.matrix()
 
     def matrix(self, python="3.8", probes=("one",), tables="", **axes):
-        axes = axes or {"iniconfig": "2.0.0", "numpy": "1.24.4"}
+        axes = axes or {"iniconfig": "2.0.0", "numpy": "1.24.4", "faketensors": "1.0"}
         rows = "".join(f'{name} = "{version}"\n' for name, version in {"python": python, **axes}.items())
         judge = [f"../probes/{name}.py" for name in probes]
         text = f"[[combinations]]\n{rows}\n[probes]\njudge = {judge}\n[cases]\n"
         text += f'exporters = ["torchscript"]\nopsets = {{ torchscript = [13] }}\n{tables}'
         self._write("matrices/cheap.toml", text)
 
-    def probe(self, name, build="import torch", dependencies=(), more=""):
+    def probe(self, name, build="raise RuntimeError('no model')", dependencies=(), more=""):
         text = PROBE.format(build=build, dependencies=str(list(dependencies)).replace("'", '"'), more=more)
         self._write(f"probes/{name}.py", text)
 
@@ -59,10 +59,10 @@ class Project:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def wheel(self, name, version="1.0", source=""):
+    def wheel(self, name, version="1.0", source="", module=""):
         """Put a pure wheel where uv finds it."""
         info = f"{name}-{version}.dist-info"
-        files = {f"{name}/__init__.py": textwrap.dedent(source)}
+        files = {f"{module or name}/__init__.py": textwrap.dedent(source)}
         files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in files) + f"{info}/RECORD,,\n"
@@ -85,8 +85,9 @@ class Project:
         return [notice.stage for notice in self.notices if notice.text == "..."]
 
     @property
-    def reports(self):
-        return Reports(self.root / "reports", "cheap")
+    def lock_path(self):
+        (path,) = (self.root / "reports/cheap/locks").iterdir()
+        return path
 
     @property
     def record_path(self):

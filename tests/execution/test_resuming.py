@@ -16,7 +16,7 @@ def test_a_cell_is_measured_once(project):
     assert project.worked_on == EVERYTHING
     assert [(stage.stage, stage.outcome) for stage in record.stages] == [(stage, "passed") for stage in EVERYTHING]
     assert {case.outcome for case in record.cases} == {"failed"}
-    assert {case.error.type for case in record.cases} == {"ModuleNotFoundError"}
+    assert {case.error.type for case in record.cases} == {"RuntimeError"}
     assert [case.size for case in record.cases] == [{"n": 2}, {"n": 3}]
     assert record.resolved["python"].startswith("3.8.")
     assert (record.resolved["numpy"], record.lock.torch_index) == ("1.24.4", "pypi")
@@ -94,7 +94,7 @@ def test_a_lock_is_used_again_and_relock_asks_anew(project, monkeypatch):
 
 def test_a_lock_of_another_question_is_not_used(project):
     project.scan()
-    path = project.reports.lock_path("py38-iniconfig2.0.0-numpy1.24.4")
+    path = project.lock_path
     good = path.read_text()
     path.write_text(good.replace("matrixscan-inputs: ", "matrixscan-inputs: 0"))
     project.scan()
@@ -136,14 +136,13 @@ def test_selecting_other_probes_carries_earlier_cases_over(project):
 def test_a_probe_without_its_packages_is_skipped_and_the_others_go_on(project):
     project.probe("two", dependencies=["numpy<1.20"])
     project.probe("three", dependencies=["iniconfig==99.0"])
-    project.probe("four", more='# no-deps = true\n', dependencies=["numpy>=1.99"])
+    project.probe("four", more="# no-deps = true\n", dependencies=["numpy>=1.99"])
     project.matrix(probes=("one", "two", "three", "four"))
     record = project.scan()
-    found = {case.probe: (case.stage, case.outcome, case.reason, case.error.type) for case in record.cases}
-    assert found["one"] == ("build", "failed", "error", "ModuleNotFoundError")
-    for name, kind in {"two": "ResolverConflict", "three": "NoSuchRelease", "four": "ResolverConflict"}.items():
-        assert found[name][:3] == ("build", "skipped", "requirement"), name
-        assert found[name][3] in {kind, "NoSuchRelease"}, name
+    found = {case.probe: (case.stage, case.outcome, case.reason) for case in record.cases}
+    assert found.pop("one") == ("build", "failed", "error")
+    assert found == dict.fromkeys(("two", "three", "four"), ("build", "skipped", "requirement"))
+    assert {case.error.type for case in record.cases if case.probe != "one"} <= {"ResolverConflict", "NoSuchRelease"}
     project.scan()
     assert project.worked_on == []
 
@@ -153,7 +152,9 @@ def test_the_only_probe_without_its_packages_is_a_finding_too(project):
     project.matrix(numpy="1.24.4")
     record = project.scan()
     assert all(stage.outcome == "passed" for stage in record.stages)
-    assert [(case.stage, case.outcome, case.reason) for case in record.cases] == [("build", "skipped", "requirement")] * 2
+    assert [(case.stage, case.outcome, case.reason) for case in record.cases] == [
+        ("build", "skipped", "requirement")
+    ] * 2
     assert judge_record(record).verdict == "unknown"
 
 
@@ -167,12 +168,12 @@ def test_a_probes_python_is_a_requirement(project):
 
 
 def test_a_network_that_comes_back_gives_a_probe_its_packages(project, monkeypatch):
-    project.wheel("helper", source="WORD = 'helped'")
-    project.probe("one", build="import helper; raise RuntimeError(helper.WORD)", dependencies=["helper"])
+    project.wheel("scanhelper", source="WORD = 'helped'")
+    project.probe("one", build="import scanhelper; raise RuntimeError(scanhelper.WORD)", dependencies=["scanhelper"])
     real = process.run
 
     def unreachable(command, **more):
-        if "compile" in command and more["text"] == "helper\n":
+        if "compile" in command and more["text"] == "scanhelper\n":
             return process.Finished(2, "", "error: Failed to fetch: `https://x`", 1.0, timed_out=False)
         return real(command, **more)
 
@@ -182,12 +183,12 @@ def test_a_network_that_comes_back_gives_a_probe_its_packages(project, monkeypat
     assert {(case.outcome, case.reason) for case in record.cases} == {("infra", "requirement")}
     again = project.scan()
     assert {(case.outcome, case.error.message) for case in again.cases} == {("failed", "helped")}
-    assert again.probes["one"].requirements == ("helper==1.0",)
+    assert again.probes["one"].requirements == ("scanhelper==1.0",)
     assert again.resolved["numpy"] == "1.24.4"
     # A scan of another probe does not forget what these cases were measured with.
     project.probe("two")
     project.matrix(probes=("one", "two"))
-    assert project.scan(probes=["two"]).probes["one"].requirements == ("helper==1.0",)
+    assert project.scan(probes=["two"]).probes["one"].requirements == ("scanhelper==1.0",)
 
 
 def test_a_probe_that_kills_or_hangs_its_process_costs_its_own_cases(project):
@@ -198,7 +199,7 @@ def test_a_probe_that_kills_or_hangs_its_process_costs_its_own_cases(project):
     record = project.scan()
     found = {case.probe: (case.stage, case.outcome, case.error.type) for case in record.cases}
     assert found == {
-        "one": ("build", "failed", "ModuleNotFoundError"),
+        "one": ("build", "failed", "RuntimeError"),
         "two": ("build", "crashed", "SIGSEGV"),
         "three": ("build", "timed_out", "Timeout"),
         "four": ("build", "crashed", "ProcessExit"),
@@ -228,7 +229,7 @@ def test_a_scan_that_was_interrupted_goes_on_where_it_stopped(project):
     record = project.scan()
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     started = [line["case"] for line in lines if line["event"] == "case" and line["state"] == "started"]
-    assert len(started) == len(set(started)) or len(started) <= len(record.cases) + 1
+    assert len(started) <= len(record.cases) + 1
     assert {case.outcome for case in record.cases} == {"failed"}
     assert len(record.cases) == 4
 

@@ -102,9 +102,7 @@ def test_a_probe_is_never_imported(write):
 
 
 def test_all_problems_are_reported_at_once(problems):
-    found = problems(
-        source("variants = 3\nrtol = -1\nopset = [1]\nexport-size = { t = 0 }\n", body="x = 1\n")
-    )
+    found = problems(source("variants = 3\nrtol = -1\nopset = [1]\nexport-size = { t = 0 }\n", body="x = 1\n"))
     assert found == [
         "build: the function is missing; define build(variant) at the top level",
         "inputs: the function is missing; define inputs(size, random) at the top level",

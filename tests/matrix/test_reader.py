@@ -315,10 +315,7 @@ TABLE_PROBLEMS = {
     ),
     "opsets incomplete": (
         "[cases.opsets]\ntorchscript = [13]\n",
-        (
-            "cases.opsets: says nothing of exporter 'dynamo'; "
-            "add dynamo = [18], or name cases.exporters without it"
-        ),
+        ("cases.opsets: says nothing of exporter 'dynamo'; add dynamo = [18], or name cases.exporters without it"),
     ),
     "expect": (
         '[expect]\ngood = ["py38-torch2.4.1"]\n',

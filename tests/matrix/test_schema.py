@@ -28,9 +28,7 @@ def test_it_has_the_keys_of_the_file_and_refuses_others():
 def test_every_key_is_described():
     schema = matrix_schema()
     tables = [schema, *schema["$defs"].values()]
-    assert not [
-        key for table in tables for key, value in table["properties"].items() if not value.get("description")
-    ]
+    assert not [key for table in tables for key, value in table["properties"].items() if not value.get("description")]
 
 
 def test_every_reference_is_defined():

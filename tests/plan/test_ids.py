@@ -7,16 +7,10 @@ from matrixscan.plan.ids import MAX_LENGTH, case_id, combination_id
 
 NUMBER = st.integers(0, 40).map(str)
 RELEASE = st.lists(NUMBER, min_size=1, max_size=3).map(".".join)
-VERSION = st.tuples(RELEASE, st.sampled_from(["", "a1", "rc2", ".post1", ".dev0", "+cpu", "+cu12.1"])).map(
-    "".join
-)
-NAME = st.sampled_from(
-    ["torch", "onnx", "onnxruntime", "onnx-ir", "ort", "py", "a", "a1", "a-1", "a-1b", "a-b"]
-)
+VERSION = st.tuples(RELEASE, st.sampled_from(["", "a1", "rc2", ".post1", ".dev0", "+cpu", "+cu12.1"])).map("".join)
+NAME = st.sampled_from(["torch", "onnx", "onnxruntime", "onnx-ir", "ort", "py", "a", "a1", "a-1", "a-1b", "a-b"])
 PYTHON = st.lists(NUMBER, min_size=2, max_size=3).map(".".join)
-AXES = st.tuples(PYTHON, st.dictionaries(NAME, VERSION, max_size=6)).map(
-    lambda drawn: {"python": drawn[0], **drawn[1]}
-)
+AXES = st.tuples(PYTHON, st.dictionaries(NAME, VERSION, max_size=6)).map(lambda drawn: {"python": drawn[0], **drawn[1]})
 
 
 def test_the_ids_everyone_knows():
@@ -29,10 +23,7 @@ def test_the_ids_everyone_knows():
     }
     assert combination_id(row) == "py313-torch2.15.0-onnx1.23.2-ort1.31.1-onnxscript0.7.2"
     assert combination_id({"python": "3.8.18", "torch": "2.4.0+cpu"}) == "py3.8.18-torch2.4.0+cpu"
-    assert (
-        combination_id({"python": "3.8", "onnx-ir": "0.1", "ml-dtypes": "0.5"})
-        == "py38-ml_dtypes0.5-onnx_ir0.1"
-    )
+    assert combination_id({"python": "3.8", "onnx-ir": "0.1", "ml-dtypes": "0.5"}) == "py38-ml_dtypes0.5-onnx_ir0.1"
 
 
 def test_a_name_that_ends_in_a_digit_keeps_apart_from_its_version():

@@ -173,3 +173,29 @@ def test_a_line_cut_short_by_a_kill_is_left_out_and_then_cut_off(tmp_path):
 
 def test_no_file_is_no_events(tmp_path):
     assert read_events(tmp_path / "absent.jsonl") == []
+
+
+def hang(events, asked, stage):
+    events += [START, HELLO, IMPORTED, started(asked), at(asked, stage)]
+    end = {"outcome": "timed_out", "allowed": 3.0, "spent": 3.1}
+    events.append(Fold.of(events).attribute(end, [asked], again=False))
+
+
+def test_a_variant_that_hangs_twice_is_given_up_and_its_hangs_stay_findings():
+    other = [case(variant="second"), case("model_en")]
+    events = [request()]
+    hang(events, LANE[0], "run")
+    assert outcomes(Fold.of(events), [*LANE, *OTHER, *other]) == ["timed_out"] + [None] * 7
+    hang(events, LANE[1], "run")
+    assert outcomes(Fold.of(events), LANE) == ["timed_out", "timed_out", "skipped"]
+    assert outcomes(Fold.of(events), [*OTHER, *other]) == ["skipped"] * 3 + [None, None]
+    assert Fold.of(events).outcome_of(LANE[2])["error"]["type"] == "GivenUp"
+    # A changed model gets its chance again.
+    assert outcomes(Fold.of([*events, request(model="d2")]), LANE) == [None] * 3
+
+
+def test_what_passed_before_a_variant_is_given_up_stays_passed():
+    events = [request(), START, HELLO, IMPORTED, started(OTHER[0]), done(OTHER[0])]
+    hang(events, LANE[0], "run")
+    hang(events, LANE[1], "run")
+    assert outcomes(Fold.of(events), OTHER) == ["passed", "skipped", "skipped"]

@@ -30,11 +30,7 @@ def test_records_in_another_order_give_the_same_text(name, scan_view, record_sam
 def test_an_empty_scan_renders(name, record_samples):
     text = reporters.all_reporters()[name].render(record_samples.scan([]))
     assert text.endswith("\n")
-    assert (
-        "good" not in {cell["verdict"] for cell in json.loads(text).get("cells", [])}
-        if "json" in name
-        else text
-    )
+    assert "good" not in {cell["verdict"] for cell in json.loads(text).get("cells", [])} if "json" in name else text
 
 
 def test_results_hold_no_times_and_no_more_than_six_digits(scan_view):
@@ -97,8 +93,6 @@ def test_a_reporter_that_cannot_be_used_is_named(file, source, words, tmp_path, 
 
 
 def test_a_dropped_in_file_is_a_reporter(tmp_path, monkeypatch):
-    (tmp_path / "extra_format.py").write_text(
-        "NAME = 'extra'\nSUFFIX = '.x'\ndef render(view): return view.matrix"
-    )
+    (tmp_path / "extra_format.py").write_text("NAME = 'extra'\nSUFFIX = '.x'\ndef render(view): return view.matrix")
     monkeypatch.setattr(reporters, "__path__", [*reporters.__path__, str(tmp_path)])
     assert "extra.x" in reporters.all_reporters()
