@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from matrixscan.analysis.judge import GOOD, UNKNOWN
-from matrixscan.analysis.recommend import constraints_name
 from matrixscan.analysis.view import ScanView, build_view
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, MatrixNotFoundError, UnknownNameError
 from matrixscan.execution.calibrate import calibrate_probe
@@ -184,9 +183,9 @@ def _only(record: Record, plan: Plan) -> Record:
 
 def _publish(reports: Reports, view: ScanView) -> None:
     texts = {name: module.render(view) for name, module in all_reporters().items()}
-    good = {constraints_name(cell.id): render_constraints(cell) for cell in view.cells if cell.verdict == GOOD}
-    reports.write_texts(texts | good)
-    reports.prune_constraints(good)
+    constraints = render_constraints(view)
+    reports.write_texts(texts | constraints)
+    reports.prune_constraints(constraints)
 
 
 def _cost(request: Request, view: ScanView, records: Sequence[Record]) -> str:

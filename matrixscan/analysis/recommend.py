@@ -23,7 +23,7 @@ class Pick(msgspec.Struct, frozen=True):
     id: str
     python: str
     pins: dict[str, str]  # package axes only, without local version labels
-    constraints: str  # file name of all transitive pins
+    constraints: str | None  # file name of all transitive pins; conditional picks have none
     lanes: tuple[str, ...]  # those that are good
     cases_passed: int  # in these lanes
     smallest_margin: float | None  # tolerance / error at the worst element seen in these lanes
@@ -90,12 +90,12 @@ def _picks(cells: Sequence[CellView], key: str) -> ProbePicks:
     good = [cell for cell in cells if cell.findings[key].verdict == GOOD]
     partly = [cell for cell in cells if cell.findings[key].verdict != GOOD and cell.findings[key].working_lanes()]
     return ProbePicks(
-        good=tuple(_pick(cell, cell.findings[key]) for cell in good),
-        conditional=tuple(_pick(cell, cell.findings[key]) for cell in partly),
+        good=tuple(_pick(cell, cell.findings[key], constraints_name(cell.id)) for cell in good),
+        conditional=tuple(_pick(cell, cell.findings[key], None) for cell in partly),
     )
 
 
-def _pick(cell: CellView, finding: Finding) -> Pick:
+def _pick(cell: CellView, finding: Finding, constraints: str | None) -> Pick:
     lanes: tuple[LaneView, ...] = finding.working_lanes()
     margins = [lane.smallest_margin for lane in lanes if lane.smallest_margin is not None]
     index = f", torch from the {cell.torch_index} index" if cell.torch_index else ""
@@ -103,7 +103,7 @@ def _pick(cell: CellView, finding: Finding) -> Pick:
         id=cell.id,
         python=cell.resolved.get("python") or cell.axes.get("python", ""),
         pins=pins(cell),
-        constraints=constraints_name(cell.id),
+        constraints=constraints,
         lanes=tuple(lane.label for lane in lanes),
         cases_passed=sum(lane.passed for lane in lanes),
         smallest_margin=min(margins, default=None),

@@ -42,9 +42,10 @@ def _probe(picks: ProbePicks) -> list[str]:
 def _pick(pick: Pick, heading: str) -> list[str]:
     margin = "" if pick.smallest_margin is None else f", smallest margin {number(pick.smallest_margin)}"
     cases = f"{pick.cases_passed} case{'' if pick.cases_passed == 1 else 's'} passed"
+    files = f"; all pins: `{pick.constraints}`" if pick.constraints else ""
     measured = (
         f"Python {escape(pick.python)}; {cases} with {escape(', '.join(pick.lanes))}{margin}; "
-        f"evidence: {pick.evidence}; measured on {escape(pick.platform)}; all pins: `{pick.constraints}`."
+        f"evidence: {pick.evidence}; measured on {escape(pick.platform)}{files}."
     )
     return [
         f"{heading} {escape(pick.id)}",

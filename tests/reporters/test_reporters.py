@@ -60,13 +60,26 @@ def test_error_words_cannot_break_a_markdown_table(record_samples):
 
 
 def test_constraints_hold_every_pin_without_local_labels(scan_view):
-    assert reporters.render_constraints(scan_view.cells[0]) == (GOLDEN / "constraints.txt").read_text()
+    texts = reporters.render_constraints(scan_view)
+    assert texts[f"constraints-{scan_view.cells[0].id}.txt"] == (GOLDEN / "constraints.txt").read_text()
 
 
-def test_constraints_of_a_bad_cell_say_that_they_are_good_for_nothing(scan_view):
-    text = reporters.render_constraints(scan_view.cells[-1])
-    assert "# good for: nothing" in text
-    assert "no lock was recorded" in text
+def test_only_combinations_that_are_good_for_a_judged_probe_get_constraints(scan_view):
+    recommended = json.loads(reporters.all_reporters()["recommended.json"].render(scan_view))
+    named = {pick["constraints"] for picks in recommended["probes"].values() for pick in picks["good"]}
+    assert set(reporters.render_constraints(scan_view)) == named
+    assert all(pick["constraints"] is None for picks in recommended["probes"].values() for pick in picks["conditional"])
+
+
+def test_constraints_of_a_cell_that_is_good_for_an_alternative_alone_say_so(record_samples):
+    cases = [
+        record_samples.case("failed", variant="published", stage="compare", reason="mismatch"),
+        record_samples.case("passed", variant="fixed"),
+    ]
+    (text,) = reporters.render_constraints(record_samples.scan([record_samples.record(cases=cases)])).values()
+    assert "# verdict bad" in text
+    assert "# good for: campplus/fixed\n" in text
+    assert "# NOT known good for: campplus/published (bad)" in text
 
 
 @pytest.mark.parametrize(
