@@ -136,7 +136,7 @@ def first_problem(cases: Iterable[CaseRecord]) -> CaseRecord:
 
 def case_order(case: CaseRecord) -> tuple[object, ...]:
     """Sort key of a case that does not depend on how a record happened to be written."""
-    return (*lane_key(case), sorted(case.size.items()), case.id)
+    return (*lane_key(case), sorted(case.size.items()), case.id, case.outcome, case.reason or "")
 
 
 def _join(verdicts: Iterable[str]) -> str:
