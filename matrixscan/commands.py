@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import time
 from collections.abc import Sequence
 from importlib import resources
@@ -15,6 +14,7 @@ from matrixscan.analysis.view import ScanView, build_view
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, MatrixNotFoundError, UnknownNameError
 from matrixscan.execution.calibrate import calibrate_probe
 from matrixscan.execution.executors import EXECUTORS
+from matrixscan.execution.requests import effective_tolerances
 from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Options, Places, Task
 from matrixscan.matrix import schema
@@ -174,9 +174,21 @@ def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
 
 
 def _only(record: Record, plan: Plan) -> Record:
-    """Cut a record down to what was asked about."""
+    """Cut a record down to what was asked about and still holds.
+
+    A case measured with an earlier state of its probe, or judged with other tolerances, says nothing about the plan's.
+    """
+    digests = {probe.name: probe.digest for probe in plan.probes}
+    current = {name for name, probe in record.probes.items() if probe.digest == digests.get(name)}
+    bounds = {probe.name: effective_tolerances(probe, plan.matrix.tolerances) for probe in plan.probes}
     wanted = {case.id for case in plan.cases}
-    cases = tuple(case for case in record.cases if case.id in wanted)
+    cases = tuple(
+        case
+        for case in record.cases
+        if case.id in wanted
+        and case.probe in current
+        and all((output.rtol, output.atol) == bounds[case.probe] for output in case.outputs)
+    )
     probes = {probe.name: record.probes[probe.name] for probe in plan.probes if probe.name in record.probes}
     return msgspec.structs.replace(record, cases=cases, judged=plan.judged, probes=probes)
 
@@ -210,9 +222,8 @@ def _unexpected(plans: Plans, view: ScanView) -> list[str]:
     """Return the combinations under `[expect] good` that are not; only asked when judged probes were selected."""
     if not set(plans.selected.judged) <= set(plans.full.judged):
         return []
-    patterns = plans.full.matrix.expect.good
-    expected = [cell for cell in view.cells if any(fnmatch.fnmatchcase(cell.id, pattern) for pattern in patterns)]
-    return [cell.id for cell in expected if cell.verdict != GOOD]
+    expected = plans.full.matrix.expect.good
+    return [cell.id for cell in view.cells if cell.id in expected and cell.verdict != GOOD]
 
 
 def schema_text() -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from matrixscan.analysis.findings import Figure, Finding, first_line
-from matrixscan.analysis.judge import BAD, GOOD
+from matrixscan.analysis.judge import BAD, GOOD, UNKNOWN
 from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.harness.protocol import ENVIRONMENT_STAGES
 from matrixscan.records.types import Error
 
 #: Axes with a column of their own; every other axis is written "name version" in one column.
@@ -68,19 +69,22 @@ def probes_table(view: ScanView) -> Table:
 
 
 def finding_lines(view: ScanView) -> tuple[str, ...]:
-    """One line for every bad judged (probe, variant) of a cell; only one where the environment failed."""
+    """One line for every judged (probe, variant) of a cell that is bad, or unknown for a reason.
+
+    Only one line where the environment failed.
+    """
     lines: list[str] = []
     for cell in view.cells:
-        bad = [
-            cell.findings[subject.key]
-            for subject in view.subjects
-            if subject.judged and cell.findings[subject.key].verdict == BAD
-        ]
-        if cell.verdict == BAD and not any(finding.lanes for finding in bad):
+        judged = [cell.findings[subject.key] for subject in view.subjects if subject.judged]
+        if cell.stage in ENVIRONMENT_STAGES:
             lines.append(f"{cell.id}: {_cell_problem(cell)}")
         else:
-            lines.extend(_finding_line(cell.id, finding) for finding in bad)
+            lines.extend(_finding_line(cell.id, finding) for finding in judged if _worth_a_line(finding))
     return tuple(lines)
+
+
+def _worth_a_line(finding: Finding) -> bool:
+    return finding.verdict == BAD or (finding.verdict == UNKNOWN and finding.stage is not None)
 
 
 def short_ids(ids: Sequence[str]) -> list[str]:
@@ -165,7 +169,7 @@ def _finding_line(cell_id: str, finding: Finding) -> str:
 
 
 def _count(finding: Finding) -> str:
-    return f"; {finding.bad} of {finding.counted} cases bad" if finding.counted else ""
+    return f"; {finding.bad} of {finding.counted} cases bad" if finding.bad else ""
 
 
 def _with_lanes(text: str, finding: Finding) -> str:

@@ -19,8 +19,11 @@ from matrixscan.analysis.judge import (
     settle_cases,
 )
 from matrixscan.analysis.merge import one_record_each, probe_summaries
+from matrixscan.harness.protocol import CASE_STAGES
 from matrixscan.plan.types import Case
 from matrixscan.records.types import CaseRecord, Error, Record
+
+_BEFORE_EXPORT = CASE_STAGES[: CASE_STAGES.index("export")]
 
 
 class ProbeVariant(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ def build_view(
         description: What the matrix says about itself.
         planned: (id, axes) of every planned cell, in plan order.
         records: The records that exist, in any order.
-        judged: Probes that decide, besides those the records name.
+        judged: Probes that decide; without any, those the records name.
         cases: The plan's cases. With them a case that a record lacks counts as not run, and the first variant
             of a probe is the plan's; without them a record's own cases are all there is.
     """
@@ -102,16 +105,28 @@ def build_view(
     kept = sorted(chosen.values(), key=lambda record: order[record.id])
     conflicts = data_conflicts(kept)
     scope = _scope(kept, tuple(judged), tuple(cases))
+    cells = tuple(_cell(cell_id, axes, chosen.get(cell_id), scope) for cell_id, axes in planned)
     return ScanView(
         matrix=matrix,
         description=description,
-        cells=tuple(_cell(cell_id, axes, chosen.get(cell_id), scope) for cell_id, axes in planned),
+        cells=cells,
         subjects=scope.subjects,
         probes=probe_summaries(kept),
         judged=scope.judged,
-        warnings=(*(conflict.describe() for conflict in conflicts), *warnings),
+        warnings=(*(conflict.describe() for conflict in conflicts), *warnings, *_suspects(cells, scope.subjects)),
         conflicts=conflicts,
     )
+
+
+def _suspects(cells: Sequence[CellView], subjects: Sequence[ProbeVariant]) -> list[str]:
+    """Return a warning for every probe that fails before any export wherever it ran: it is more likely the probe."""
+    found = []
+    for subject in subjects:
+        findings = [cell.findings[subject.key] for cell in cells if cell.findings[subject.key].lanes]
+        if findings and all(finding.stage in _BEFORE_EXPORT for finding in findings):
+            stage = findings[0].stage
+            found.append(f"{subject.key} stops at {stage} in every combination: look at the probe itself first")
+    return found
 
 
 def _cell(cell_id: str, axes: Mapping[str, str], record: Record | None, scope: _Scope) -> CellView:
@@ -190,8 +205,7 @@ def _with_missing_cases(record: Record, planned: Sequence[Case]) -> Record:
 
 
 def _scope(records: Sequence[Record], judged: tuple[str, ...], planned: tuple[Case, ...]) -> _Scope:
-    named = (name for record in records for name in record.judged)
-    names = tuple(dict.fromkeys([*judged, *named]))
+    names = judged or tuple(dict.fromkeys(name for record in records for name in record.judged))
     cases: list[Any] = [*planned, *(case for record in records for case in record.cases)]
     firsts = first_variants(cases)
     pairs = dict.fromkeys((case.probe, case.variant) for case in cases)

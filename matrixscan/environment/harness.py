@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,14 @@ from matrixscan.environment.create import Environment
 from matrixscan.environment.process import Watched
 from matrixscan.harness.protocol import EVENTS_FILE, REQUEST_FILE, SCHEMA
 from matrixscan.matrix.types import Limits
-from matrixscan.records.events import Fold, append_event, read_events
+from matrixscan.records.events import Fold, append_event, read_events, whole_events
 
 _SOURCE = Path(matrixscan.harness.__file__).parent
 _GIB = 1024**3
 _MEMORY_SECONDS = 0.5
+#: Nothing under test sends itself these: a person, a service manager, or the kernel when memory ends.
+_ASKED_TO_END = {-signal.SIGTERM, -signal.SIGINT, -getattr(signal, "SIGHUP", signal.SIGTERM)}
+_FROM_OUTSIDE = _ASKED_TO_END | {-getattr(signal, "SIGKILL", signal.SIGTERM)}
 
 Event = dict[str, Any]
 
@@ -84,6 +88,7 @@ def run_harness(
     events = folder / EVENTS_FILE
     append_event(events, {"event": "request", "probes": {n: p["digest"] for n, p in request["probes"].items()}})
     stuck = ""
+    forgiven: set[str] = set()
     while True:
         fold = Fold.of(read_events(events))
         remaining = [case for case in request["cases"] if fold.outcome_of(case) is None]
@@ -95,10 +100,17 @@ def run_harness(
         end = _watch(environment, harness, folder, limits, seconds, notice)
         first = remaining[0]["id"]
         blamed = Fold.of(read_events(events)).attribute(end, remaining, again=first == stuck)
-        if blamed is not None:
-            append_event(events, blamed)
-            notice(blamed)
         stuck = first
+        if blamed is None:
+            continue
+        where = str(blamed.get("case", "import"))
+        if end.get("returncode") in _FROM_OUTSIDE and where not in forgiven:
+            forgiven.add(where)  # once may be somebody else's doing; what happens again is its own
+            continue
+        if end.get("returncode") in _ASKED_TO_END:
+            blamed["outcome"] = "infra"
+        append_event(events, blamed)
+        notice(blamed)
 
 
 def run_calibration(environment: Environment, harness: Path, request: Event, folder: Path, limits: Limits) -> Path:
@@ -157,4 +169,4 @@ class _Tail:
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return [msgspec.json.decode(line) for line in whole.splitlines()]
+        return list(whole_events(whole))

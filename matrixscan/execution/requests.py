@@ -19,9 +19,16 @@ def case_fields(case: Case) -> dict[str, Any]:
     return dict(msgspec.structs.asdict(case))
 
 
+def effective_tolerances(probe: Probe, tolerances: Tolerances) -> tuple[float, float]:
+    """Return rtol and atol: the probe's where it sets them, else the matrix's."""
+    rtol = tolerances.rtol if probe.rtol is None else probe.rtol
+    return rtol, tolerances.atol if probe.atol is None else probe.atol
+
+
 def probe_fields(probe: Probe, tolerances: Tolerances, overlay: Path | None) -> dict[str, Any]:
     """Return what the harness needs of a probe."""
     path = Path(probe.path).resolve()
+    rtol, atol = effective_tolerances(probe, tolerances)
     return {
         "name": probe.name,
         "file": str(path),
@@ -29,8 +36,8 @@ def probe_fields(probe: Probe, tolerances: Tolerances, overlay: Path | None) -> 
         "overlay": [] if overlay is None else [str(overlay)],
         "weights": None if probe.weights is None else str(path.parent / probe.weights),
         "nonfinite": probe.nonfinite,
-        "rtol": tolerances.rtol if probe.rtol is None else probe.rtol,
-        "atol": tolerances.atol if probe.atol is None else probe.atol,
+        "rtol": rtol,
+        "atol": atol,
         "variants": list(probe.variants),
         "outputs": list(probe.outputs),
         "export_size": probe.export_size,

@@ -5,6 +5,7 @@ of errors and memory measurement live here, so that a backend holds only its own
 """
 
 import copy
+import errno
 import os
 import shutil
 import time
@@ -18,6 +19,7 @@ from .probe import Requirement
 from .protocol import share_key
 
 _REPEATS = 5
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
 _REPEAT_SECONDS = 0.25
 
 
@@ -102,6 +104,10 @@ def _attempt(work, bench, case):
         return stop, {}
     except Requirement as error:
         return Stop("skipped", "requirement", described(error)), {}
+    except OSError as error:
+        # A full disk says nothing about the combination.
+        outcome = "infra" if error.errno in _DISK else "failed"
+        return Stop(outcome, "error", described(error)), {}
     except MemoryError as error:
         return Stop("crashed", "memory", described(error)), {}
     except Exception as error:
@@ -117,13 +123,15 @@ def _eager(bench, case):
     spec = bench.spec(case)
     model = bench.kept(case, "build")["model"]
     made = reference.run(spec, model, case["size"])
+    _refuse_mislabelled(spec, made)
     if not made["finite"] and not spec["nonfinite"]:
         raise Stop(
             "failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"}
         )
     if not bench.memory.get("sees"):
-        if not reference.sees_its_input(spec, model, made):
-            words = "the outputs do not react to other inputs by more than ten times the tolerance"
+        blind = reference.blind_outputs(spec, model, made)
+        if blind:
+            words = "other inputs move %s by less than ten times the tolerance" % ", ".join(blind)
             raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
         bench.memory["sees"] = True
     # After other inputs have been through the model, so that what it remembers of them shows.
@@ -132,6 +140,17 @@ def _eager(bench, case):
         raise Stop("skipped", "nondeterministic", {"type": "UnstableReference", "message": words})
     eager_ms = _latency(lambda: reference.forward(model, made["inputs"]))
     return {**made, "facts": {"inputs": made["digest"], "eager_ms": eager_ms}}
+
+
+def _refuse_mislabelled(spec, made):
+    """Stop where the probe's block says something else than its model does, before that looks like a bad export."""
+    if len(made["outputs"]) != len(spec["outputs"]):
+        words = "the probe names %d outputs, eager gives %d" % (len(spec["outputs"]), len(made["outputs"]))
+        raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
+    unknown = sorted(set(spec["dynamic"]) - set(made["inputs"]) - set(spec["outputs"]))
+    if unknown:
+        words = "`dynamic` names what is neither input nor output: %s" % ", ".join(unknown)
+        raise Stop("failed", "error", {"type": "UnknownAxes", "message": words})
 
 
 def _export(bench, case):
@@ -155,7 +174,8 @@ def _export(bench, case):
 
 def _write_artifact(bench, case, exporter, path):
     spec = bench.spec(case)
-    inputs = reference.make_inputs(spec, spec["export_size"])
+    # Not the sample the cases run: what the export baked in of its inputs' values must show.
+    inputs = reference.make_inputs(spec, spec["export_size"], "export")
     named = dict(zip(inputs, reference.tensors(inputs)))
     dynamic = {name: {int(axis): label for axis, label in axes.items()} for name, axes in spec["dynamic"].items()}
     model = reference.copied(bench.kept(case, "build")["model"])

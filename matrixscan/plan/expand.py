@@ -110,6 +110,10 @@ def _pick(entry: str, named: Sequence[_Choice], base: Path) -> _Choice:
     # What a user types is meant from where the user is; only a matrix counts from its own folder.
     file = Path(entry).absolute() if is_file(Path(entry)) else find_probe(entry, base)
     known = next((choice for choice in named if choice.file.samefile(file)), None)
+    taken = next((choice for choice in named if choice.name == file.stem), None)
+    if known is None and taken is not None:
+        # Its results would stand under the name of the matrix's own probe.
+        raise ProbeFileError(file, [f"its name {file.stem!r} is taken by {taken.file}; rename one"])
     return known or _Choice(file.stem, file, judged=True)
 
 

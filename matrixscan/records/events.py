@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,18 +18,34 @@ _PATIENCE = 2
 
 
 def read_events(path: Path) -> list[Event]:
-    """Return the whole events of a file; a line cut short by a kill is left out."""
-    if not path.is_file():
-        return []
-    return [msgspec.json.decode(line) for line in path.read_bytes().split(b"\n")[:-1] if line]
+    """Return the whole events of a file, up to the first line that is not one."""
+    return list(whole_events(path.read_bytes())) if path.is_file() else []
+
+
+def whole_events(text: bytes) -> Iterator[Event]:
+    """Yield the events of whole lines; a line cut short by a kill, or damaged, and all after it are left out."""
+    for line in text.split(b"\n")[:-1]:
+        event = _decoded(line)
+        if event is None:
+            return
+        yield event
+
+
+def _decoded(line: bytes) -> Event | None:
+    try:
+        event = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def append_event(path: Path, event: Mapping[str, Any]) -> None:
-    """Append an event of the host's; only called while no harness writes. A half line before it is cut off."""
+    """Append an event of the host's; only called while no harness writes. What is not a whole event is cut off."""
     with path.open("a+b") as file:
         file.seek(0)
-        text = file.read()
-        file.truncate(text.rfind(b"\n") + 1)
+        lines = file.read().splitlines(keepends=True)
+        whole = list(itertools.takewhile(lambda line: line.endswith(b"\n") and _decoded(line) is not None, lines))
+        file.truncate(sum(map(len, whole)))
         file.seek(0, 2)
         file.write(msgspec.json.encode(event) + b"\n")
 

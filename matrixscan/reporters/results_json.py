@@ -85,6 +85,7 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "outcome": case.outcome,
         "reason": case.reason,
         "error": _error(case.error),
+        "pruned_inputs": case.facts.get("pruned_inputs", []),
         "metrics": None if worst is None else {name: getattr(worst, name) for name in _METRICS},
     }
 
