@@ -5,15 +5,33 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from matrixscan import __version__, commands
-from matrixscan.errors import MatrixscanError
+from matrixscan.errors import EXIT_USAGE, MatrixscanError
 from matrixscan.execution.task import Notice, Options
 
+
+class _InterruptedError(MatrixscanError):
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; the same command continues where this stopped")
+
+
+class _Group(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # click's own type moves between versions
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # typer would leave without a word
+            raise _InterruptedError from None
+
+
 app = typer.Typer(
+    cls=_Group,
     help="Measure which PyTorch, ONNX and ONNX Runtime combinations export and run a model correctly.",
     no_args_is_help=True,
     add_completion=False,
@@ -112,9 +130,9 @@ def main() -> None:
     except MatrixscanError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command continues where this stopped", err=True)
-        sys.exit(130)
+    except OSError as error:  # a cell's trouble is in its record; this is a file of the user's choosing
+        typer.echo(str(error), err=True)
+        sys.exit(EXIT_USAGE)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import functools
 import os
+import re
 import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import nox
 
-from matrixscan.errors import MatrixscanError, did_you_mean
+from matrixscan.errors import MatrixNotFoundError, MatrixscanError, did_you_mean
 
 if TYPE_CHECKING:
     from matrixscan.commands import Request
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _EXIT_FILE = "MATRIXSCAN_EXIT_FILE"
 _SCAN = "MATRIXSCAN_SCAN"
+#: Nox's options that choose sessions, with what is glued to them (`-stests`, `-rs`, `--session=tests`).
+_SELECTING = re.compile(r"-[hlrvxNR]*[sekt](.*)|--(?:sessions?|keywords|tags)(?:=(.*))?", re.DOTALL)
+_LISTING = re.compile(r"-[hrvxNR]*l.*|--list(?:-sessions)?|--json|--usage", re.DOTALL)
 
 
 class UnknownArgumentsError(MatrixscanError):
@@ -47,19 +52,27 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
         matrix: the matrix to scan unless one is named after `--`, relative to the noxfile.
         prefix: put before the session names, for a noxfile with several matrices.
 
-    A bad matrix or filter ends Nox with exit code 2, an empty selection with 3, before anything is installed.
+    A bad matrix or filter ends Nox with exit code 2, an empty selection with 3, before anything is installed; sessions
+    that are not ours still run then.
     """
     os.environ.setdefault(_SCAN, f"{time.time():.3f}")
+    _take_over_exit_code()
     own, after = _split(sys.argv)
-    arguments = _parse(after, matrix)
+    ours = _asks_for_us(own, prefix)
     try:
-        if arguments.others and _asks_for_us(own, prefix):
-            raise UnknownArgumentsError(arguments.others)
+        arguments = _parse(after if ours else [], matrix)
         cells = _cells(arguments)
     except MatrixscanError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(error.exit_code) from None
-    _take_over_exit_code()
+        listing = any(_LISTING.fullmatch(word) for word in own)
+        if listing or ours:
+            sys.stderr.write(f"{error}\n")
+        if ours and not listing:
+            raise SystemExit(error.exit_code) from None
+        _register_broken(prefix, error)
+        return
+    if not ours:
+        # Sessions of ours that run all the same (by -k, say) must not leave out what they were told.
+        arguments.unread = after
     _register_cells(prefix, arguments, cells)
     _register_scan(prefix, arguments, cells)
     _register_plan(prefix, arguments)
@@ -73,13 +86,30 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _asks_for_us(words: list[str], prefix: str) -> bool:
     """Return whether one of our sessions was asked for; without -s the noxfile's default may be ours."""
-    ours = (f"{prefix}scan", f"{prefix}plan", f"{prefix}cell")
-    named = any(word in {"-s", "-e", "--session", "--sessions"} for word in words)
-    return not named or any(word == name or word.startswith(f"{name}(") for word in words for name in ours)
+    asked = _selection(words)
+    name = rf"(?<![\w-]){re.escape(prefix)}(?:scan|plan|cell)(?![\w-])"
+    return asked is None or any(re.search(name, word) for word in asked)
+
+
+def _selection(words: list[str]) -> list[str] | None:
+    """Return what Nox was told to select, by name, keyword or tag; None where it was told nothing."""
+    found: list[str] | None = None
+    taking = False
+    for word in words[1:]:
+        option = _SELECTING.fullmatch(word)
+        if option is not None:
+            found = [*(found or []), *filter(None, option.groups())]
+            taking = True
+        elif word.startswith("-"):
+            taking = False
+        elif taking and found is not None:
+            found.append(word)
+    environment = os.environ.get("NOXSESSION")
+    return environment.split(",") if found is None and environment else found
 
 
 def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s scan --", description="Scan a matrix.")
+    parser = argparse.ArgumentParser(prog="nox -s scan --", description="Scan a matrix.", allow_abbrev=False)
     parser.add_argument("matrix", nargs="?", default=matrix, help="matrix file, or the name of one in matrices/")
     parser.add_argument("--probe", action="append", default=[], help="run this probe only (name or file; repeatable)")
     parser.add_argument("--exclude", action="append", default=[], help="leave out probes or combinations (glob)")
@@ -87,11 +117,17 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
     parser.add_argument("--relock", action="store_true", help="resolve again instead of using the locks in reports/")
     parser.add_argument("--keep-env", action="store_true", help="keep the environments under .matrixscan/")
     known, others = parser.parse_known_args(arguments)
-    # Arguments of other sessions (pytest's, say) come through the same `--`; they are refused by ours, when run.
-    known.others = others or []
-    if not str(known.matrix).endswith(".toml") and not Path("matrices", f"{known.matrix}.toml").is_file():
-        known.others = [known.matrix, *known.others]
-        known.matrix = matrix
+    from matrixscan.matrix.reader import find_matrix  # noqa: PLC0415  nothing is read unless register() is called
+
+    try:
+        known.matrix = find_matrix(known.matrix)
+    except MatrixNotFoundError:
+        if known.matrix == matrix or known.matrix.endswith(".toml"):
+            raise
+        others = [known.matrix, *others]  # as likely a stray word as the name of a matrix
+    if others:
+        raise UnknownArgumentsError(others)
+    known.unread = []
     return known
 
 
@@ -99,20 +135,36 @@ def _cells(arguments: argparse.Namespace) -> list[str]:
     from matrixscan.matrix.reader import read_matrix  # noqa: PLC0415  nothing is read unless register() is called
     from matrixscan.plan.expand import make_plan  # noqa: PLC0415
 
-    matrix = read_matrix(_matrix_file(arguments.matrix))
+    matrix = read_matrix(arguments.matrix)
     plan = make_plan(matrix, only_probes=arguments.probe, exclude=arguments.exclude)
     return [cell.id for cell in plan.cells]
 
 
-def _matrix_file(name: str) -> Path:
-    path = Path(name)
-    return path if path.suffix == ".toml" else Path("matrices", f"{name}.toml")
+def _guarded(body: Callable[..., None]) -> Callable[..., None]:
+    """Let an error of ours end a session, and Nox, with its text and exit code instead of a traceback."""
+
+    @functools.wraps(body)
+    def guarded(session: nox.Session, **more: str) -> None:
+        try:
+            body(session, **more)
+        except MatrixscanError as error:
+            sys.stderr.write(f"{error}\n")
+            _fail(session, error.exit_code)
+
+    return guarded
+
+
+def _fail(session: nox.Session, code: int) -> NoReturn:
+    _set_exit_code(code)
+    session.error(f"exit code {code}")
 
 
 def _request(arguments: argparse.Namespace) -> Request:
     from matrixscan.commands import Request  # noqa: PLC0415  heavy: only a session that runs needs it
     from matrixscan.execution.task import Options  # noqa: PLC0415
 
+    if arguments.unread:
+        raise UnknownArgumentsError(arguments.unread)
     options = Options(
         fresh=arguments.fresh, relock=arguments.relock, keep_env=arguments.keep_env, scan=os.environ[_SCAN]
     )
@@ -122,18 +174,26 @@ def _request(arguments: argparse.Namespace) -> Request:
 def _register_cells(prefix: str, arguments: argparse.Namespace, cells: list[str]) -> None:
     @nox.session(name=f"{prefix}cell", venv_backend="none", default=False, allow_parallel=True)
     @nox.parametrize("combination", [nox.param(cell, id=cell) for cell in cells])
+    @_guarded
     def cell(session: nox.Session, combination: str) -> None:
         """Scan one combination: build its environment, export, compare, write its record."""
         from matrixscan.commands import scan_cell  # noqa: PLC0415
 
         del session
-        scan_cell(_request(arguments), combination, _listen)
+        request = _request(arguments)
+        try:
+            scan_cell(request, combination, _listen)
+        except MatrixscanError:
+            raise
+        except Exception as error:  # noqa: BLE001  one cell's trouble must not keep `scan` from reporting the others
+            sys.stdout.write(f"{combination}  infra    {type(error).__name__}: {error}\n")
 
 
 def _register_scan(prefix: str, arguments: argparse.Namespace, cells: list[str]) -> None:
     requires = [f"{prefix}cell({cell})" for cell in cells]
 
     @nox.session(name=f"{prefix}scan", venv_backend="none", requires=requires, allow_parallel=True)
+    @_guarded
     def scan(session: nox.Session) -> None:
         """Scan every combination of the matrix; write and show the table and the known-good pins."""
         from matrixscan.commands import report  # noqa: PLC0415
@@ -141,19 +201,32 @@ def _register_scan(prefix: str, arguments: argparse.Namespace, cells: list[str])
         outcome = report(_request(arguments))
         sys.stdout.write(outcome.text)
         sys.stdout.flush()
-        _set_exit_code(outcome.exit_code)
         if outcome.exit_code:
-            session.error(f"exit code {outcome.exit_code}")
+            _fail(session, outcome.exit_code)
 
 
 def _register_plan(prefix: str, arguments: argparse.Namespace) -> None:
     @nox.session(name=f"{prefix}plan", venv_backend="none", default=False)
+    @_guarded
     def plan(session: nox.Session) -> None:
         """Show the combinations and what each would install, without installing."""
         from matrixscan.commands import describe_plan  # noqa: PLC0415
 
         del session
         sys.stdout.write(describe_plan(_request(arguments)))
+
+
+def _register_broken(prefix: str, error: MatrixscanError) -> None:
+    """Register sessions that say why there are no others, so that a noxfile's own sessions are not lost with ours."""
+
+    @_guarded
+    def broken(session: nox.Session) -> None:
+        """Cannot run: the matrix has problems."""
+        del session
+        raise error
+
+    nox.session(name=f"{prefix}scan", venv_backend="none")(broken)
+    nox.session(name=f"{prefix}plan", venv_backend="none", default=False)(broken)
 
 
 def _listen(notice: Notice) -> None:
@@ -165,17 +238,21 @@ def _take_over_exit_code() -> None:
     """Let a scan's exit code be Nox's, which knows 0 and 1 only, also when the scan ran in a child of `nox -j`."""
     if _EXIT_FILE in os.environ:
         return  # a child: the parent leaves with the code
-    handle, name = tempfile.mkstemp(prefix="matrixscan-exit-")
-    os.close(handle)
-    os.environ[_EXIT_FILE] = name
-    atexit.register(_leave, Path(name))
+    path = Path.cwd() / ".matrixscan" / f"exit-{os.getpid()}"
+    path.unlink(missing_ok=True)  # of a Nox with our number that was killed
+    os.environ[_EXIT_FILE] = os.fspath(path)
+    atexit.register(_leave, path)
 
 
 def _set_exit_code(code: int) -> None:
-    Path(os.environ[_EXIT_FILE]).write_text(str(code), encoding="utf-8")
+    path = Path(os.environ[_EXIT_FILE])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(str(code), encoding="utf-8")
 
 
 def _leave(path: Path) -> None:
+    if not path.is_file():
+        return
     code = int(path.read_text(encoding="utf-8") or 0)
     path.unlink()
     if code:

@@ -14,6 +14,7 @@ from nox.virtualenv import VirtualEnv
 from matrixscan.environment import process
 
 _MARKER = ".matrixscan-created"
+INSTALLED_MARKER = ".matrixscan-installed"  # written by install.py
 _VERSION = re.compile(r"^version_info\s*=\s*(\d+(?:\.\d+)*)", re.MULTILINE)
 
 
@@ -47,7 +48,7 @@ def create(folder: Path, interpreter: Path) -> Environment:
     folder.parent.mkdir(parents=True, exist_ok=True)
     marker = folder / _MARKER
     if not (_python(folder).exists() and marker.is_file() and marker.read_text(encoding="utf-8") == str(interpreter)):
-        shutil.rmtree(folder, ignore_errors=True)  # half made by a scan that was killed, or of another interpreter
+        _delete(folder)  # half made by a scan that was killed, or of another interpreter
     # Called as a library and not through a session's python=: a session whose interpreter is missing is skipped
     # before any of our code runs, and then there would be no record (docs/adr/0006).
     venv = VirtualEnv(
@@ -73,4 +74,11 @@ def _python(folder: Path) -> Path:
 def remove(folder: Path) -> None:
     """Delete an environment; uv's cache keeps the files it was linked from."""
     process.kill_strays(folder)
+    _delete(folder)
+
+
+def _delete(folder: Path) -> None:
+    # The markers go first: a removal that is killed halfway must not leave what looks whole.
+    for marker in (INSTALLED_MARKER, _MARKER):
+        (folder / marker).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)

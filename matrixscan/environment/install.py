@@ -7,11 +7,10 @@ from pathlib import Path
 
 from matrixscan.environment import process
 from matrixscan.environment.clean import tool_environment
-from matrixscan.environment.create import Environment
+from matrixscan.environment.create import INSTALLED_MARKER, Environment
 from matrixscan.environment.lock import LockFile, torch_backend
 from matrixscan.environment.uv import uv
 
-_MARKER = ".matrixscan-installed"
 _COMMON = ("--quiet", "--require-hashes", "--only-binary", ":all:")
 
 
@@ -29,7 +28,7 @@ def install(environment: Environment, lock: LockFile, *, seconds: float) -> None
     Raises:
         InstallError: a download, a hash or the disk failed.
     """
-    marker = environment.folder / _MARKER
+    marker = environment.folder / INSTALLED_MARKER
     if marker.is_file() and marker.read_text(encoding="utf-8") == lock.sha256:
         return
     marker.unlink(missing_ok=True)
@@ -46,9 +45,10 @@ def install_beside(environment: Environment, lock: LockFile, folder: Path, *, se
     Raises:
         InstallError: as above.
     """
-    marker = folder / _MARKER
+    marker = folder / INSTALLED_MARKER
     if marker.is_file() and marker.read_text(encoding="utf-8") == lock.sha256:
         return
+    marker.unlink(missing_ok=True)  # first: a removal that is killed halfway must not leave what looks whole
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     pins = folder / "lock.txt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from pathlib import Path
 
 import findpython
@@ -16,6 +17,7 @@ from matrixscan.environment.uv import uv
 #: Version managers come before PATH: their shims on PATH fail unless a version is activated there.
 _PROVIDERS = (["pyenv", "uv", "rye", "asdf", "macos", "winreg"], ["path"])
 _DOWNLOAD_SECONDS = 600.0
+_asking: dict[str, threading.Lock] = {}
 logging.getLogger("findpython").setLevel(logging.WARNING)  # it tells every interpreter it asks
 
 
@@ -23,18 +25,30 @@ class NoInterpreterError(Exception):
     """No interpreter of that version is installed and none could be downloaded; the text is uv's."""
 
 
-@functools.cache
 def find_interpreter(python: str) -> Path:
     """Return the executable of a CPython `python` (`3.8` or `3.8.18`).
 
     Raises:
         NoInterpreterError: there is none, and uv cannot provide one.
     """
+    with _asking.setdefault(python, threading.Lock()):  # a cache alone lets two threads ask at once
+        answer = _answer(python)
+    if isinstance(answer, str):
+        raise NoInterpreterError(answer)
+    return answer
+
+
+@functools.cache
+def _answer(python: str) -> Path | str:
+    """Return the executable, or why there is none: asking for a missing one again costs a download's time-outs."""
     for providers in _PROVIDERS:
         found = _newest(python, providers)
         if found is not None:
             return found
-    return _downloaded(python)
+    try:
+        return _downloaded(python)
+    except NoInterpreterError as error:
+        return str(error)
 
 
 def _newest(python: str, providers: list[str]) -> Path | None:

@@ -21,6 +21,7 @@ from matrixscan.environment.uv import uv
 _RESOLVE_SECONDS = 300.0
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _ENTRY = re.compile(r"^[^\s#][^\n]*(?:\n[ \t][^\n]*)*\n", re.MULTILINE)
+_WHOLE_ENTRY = re.compile(r"[^\s#][^\n]*?(?: \\\n[ \t]+--hash=sha256:[0-9a-f]{64})+\n")
 _HEADER = re.compile(r"^# matrixscan-(\w+): (.*)$", re.MULTILINE)
 
 #: Words of uv that say nothing about packages, only about the network.
@@ -82,10 +83,16 @@ def inputs_digest(requirements: Sequence[str], python: str, constraints: Mapping
 
 
 def read_lock(path: Path) -> LockFile | None:
-    """Read a lock written earlier, or None where there is none that says what it answers."""
+    """Read a lock written earlier, or None where there is none that is whole and says what it answers."""
     if not path.is_file():
         return None
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
+    # Installing a damaged lock would fail and be taken for a finding about the packages.
+    if not text.endswith("\n") or not all(map(_WHOLE_ENTRY.fullmatch, _ENTRY.findall(text))):
+        return None
     header = dict(_HEADER.findall(text))
     if not {"inputs", "torch"} <= header.keys():
         return None

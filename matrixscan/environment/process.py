@@ -12,14 +12,50 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import msgspec
 import psutil
 
 _TICK = 0.05
+_HARNESS = f"{os.sep}harness{os.sep}h"  # where harness.place_harness puts it
 _HEAD_BYTES = 64 * 1024
 _TAIL_BYTES = 192 * 1024
+
+
+#: Children that run now. Starting one and stopping all exclude each other, so that none slips through.
+_running: set[subprocess.Popen[Any]] = set()
+_gate = threading.Lock()
+_stopping = threading.Event()
+
+
+def stop_all() -> None:
+    """End every child of every thread; until `allow` whoever starts or awaits one gets a KeyboardInterrupt."""
+    _stopping.set()
+    with _gate:
+        children = [child for child in _running if child.returncode is None]
+    for child in children:
+        kill_tree(child.pid)
+        _kill_session(child.pid)
+
+
+def allow() -> None:
+    """Let children be started again after `stop_all`."""
+    _stopping.clear()
+
+
+def check_stopping() -> None:
+    """Raise KeyboardInterrupt if everything is to end: Python itself raises it in the main thread only."""
+    if _stopping.is_set():
+        raise KeyboardInterrupt
+
+
+def _start(command: Sequence[str], **more: Any) -> subprocess.Popen[Any]:
+    with _gate:
+        check_stopping()
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **more)
+        _running.add(child)
+    return child
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -37,16 +73,14 @@ def run(
 ) -> Finished:
     """Run a command to its end, feeding it `text`; past `timeout` seconds its whole tree is killed."""
     began = time.monotonic()
-    with subprocess.Popen(
+    with _start(
         command,
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=dict(env),
         cwd=cwd,
         encoding="utf-8",
         errors="replace",
-        start_new_session=True,
     ) as process:
         timed_out = False
         try:
@@ -60,6 +94,9 @@ def run(
             kill_tree(process.pid)
             _kill_session(process.pid)
             raise
+        finally:
+            _running.discard(process)
+    check_stopping()  # what stop_all ended must not look like a command that failed
     return Finished(process.returncode, output, words, time.monotonic() - began, timed_out)
 
 
@@ -71,15 +108,7 @@ class Watched:
     """
 
     def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(env),
-            cwd=cwd,
-            start_new_session=True,
-        )
+        self._process = _start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd)
         if self._process.stdout is None:
             raise RuntimeError(command)
         self._reader = threading.Thread(target=_keep_log, args=(self._process.stdout, log), daemon=True)
@@ -92,6 +121,7 @@ class Watched:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        _running.discard(self._process)
         self._reader.join(timeout=5)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -99,10 +129,11 @@ class Watched:
 
     def wait(self, seconds: float = _TICK) -> int | None:
         """Wait up to `seconds` and return the exit code, or None while it runs."""
-        try:
-            return self._process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return None
+        code = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(timeout=seconds)
+        check_stopping()
+        return code
 
     def memory(self) -> int:
         """Return the resident bytes of the process and its descendants."""
@@ -133,13 +164,17 @@ def _kill_session(leader: int) -> None:
 
 
 def kill_strays(folder: Path) -> None:
-    """End what an earlier, killed scan left running in `folder`; the caller holds the folder's lock."""
+    """End what an earlier, killed scan left running in `folder`; the caller holds the folder's lock.
+
+    A python that a user started from an environment that was kept is none of ours.
+    """
     place = os.fspath(folder)
     for process in psutil.process_iter(["cmdline", "exe"]):
         words = process.info["cmdline"] or []
-        exe = process.info["exe"] or ""
-        ours = Path(exe).name in {"uv", "uv.exe"} or exe.startswith(place) or (words and words[0].startswith(place))
-        if ours and process.pid != os.getpid() and any(place in word for word in words):
+        names = {Path(path).name for path in (process.info["exe"] or "", *words[:1])}
+        ours = names & {"uv", "uv.exe"} or any(_HARNESS in word for word in words)
+        inside = any(word == place or f"{place}{os.sep}" in word for word in words)
+        if ours and inside and process.pid != os.getpid():
             kill_tree(process.pid)
 
 

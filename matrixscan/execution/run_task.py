@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 import filelock
 
 from matrixscan.environment.create import remove
+from matrixscan.environment.process import check_stopping
 from matrixscan.execution.assemble import assemble, redactor
 from matrixscan.execution.stages import measure
 from matrixscan.execution.state import CellRun
@@ -13,6 +18,8 @@ from matrixscan.plan.types import Case
 from matrixscan.records.types import CaseRecord, Record
 from matrixscan.store.files import write_atomically
 from matrixscan.store.work import CellWork
+
+_PATIENCE = 0.5
 
 
 def run_task(task: Task, listener: Listener) -> Record:
@@ -23,7 +30,7 @@ def run_task(task: Task, listener: Listener) -> Record:
     """
     work = CellWork(task.places.work, task.matrix.name, task.cell.id)
     work.lock.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(work.lock):
+    with _held(work.lock):
         run = CellRun(task, work, listener)
         if task.options.fresh or task.options.relock:
             work.forget_done()
@@ -36,6 +43,20 @@ def run_task(task: Task, listener: Listener) -> Record:
             return earlier
         measure(run)
         return _finish(run)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold a cell's lock. Waiting for another scan to give it up ends when all work is to end."""
+    lock = filelock.FileLock(path)
+    try:
+        while not lock.is_locked:
+            check_stopping()
+            with contextlib.suppress(filelock.Timeout):
+                lock.acquire(timeout=_PATIENCE)
+        yield
+    finally:
+        lock.release()
 
 
 def _earlier(run: CellRun) -> Record | None:

@@ -22,6 +22,7 @@ WELL_KNOWN_AXES = frozenset(
     }
 )
 PYTHON_PATTERN = r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){1,2}$"
+MAX_VERSION_LENGTH = 100
 _PYTHON = re.compile(PYTHON_PATTERN)
 
 
@@ -80,6 +81,8 @@ def version_problem(axis: str, value: object) -> str | None:
         return f'{value} is a number; quote it: "{value}" (without quotes 3.10 reads as 3.1)'
     if not isinstance(value, str):
         return f"expected one version in quotes, got {kind_of(value)}"
+    if len(value) > MAX_VERSION_LENGTH:  # also keeps Python from refusing to read endless digits
+        return f"is too long for a version ({len(value)} characters, at most {MAX_VERSION_LENGTH})"
     if axis == "python":
         fits = _PYTHON.fullmatch(value)
         return None if fits else f"{value!r} is not a Python release (for example 3.8 or 3.8.18)"

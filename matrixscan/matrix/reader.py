@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Collection, Mapping
@@ -19,6 +20,9 @@ from matrixscan.matrix.problems import Problems, check_keys, check_positive, con
 from matrixscan.matrix.rows import Row, read_rows
 from matrixscan.matrix.selection import builtin_probes, resolve_probes
 from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Tolerances
+
+MAX_THREADS = 1024
+_MATRICES = Path("matrices")
 
 
 def read_matrix(path: str | os.PathLike[str], *, probe_names: Collection[str] | None = None) -> Matrix:
@@ -42,19 +46,40 @@ def read_matrix(path: str | os.PathLike[str], *, probe_names: Collection[str] | 
     return matrix
 
 
+def find_matrix(name: str | os.PathLike[str]) -> Path:
+    """Return the file of a matrix given as a path or as the name of a file in matrices/.
+
+    Raises:
+        MatrixNotFoundError: There is neither.
+        MatrixFileError: There is a folder in its place.
+    """
+    candidates = (Path(name), _MATRICES / f"{os.fspath(name)}.toml")
+    for path in candidates:
+        if path.suffix == ".toml" and path.is_file():
+            return path
+    for path in candidates:
+        if path.is_dir():
+            raise MatrixFileError(path, ["is a folder; name a TOML file in it"])
+    raise MatrixNotFoundError(name, _known_matrices())
+
+
+def _known_matrices() -> list[str]:
+    return sorted(path.as_posix() for path in _MATRICES.glob("*.toml") if path.is_file())
+
+
 def _load(file: Path) -> dict[str, Any]:
     try:
         # An editor's byte order mark is not worth refusing a file over.
         return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        raise MatrixNotFoundError(file, map(str, sorted(Path("matrices").glob("*.toml")))) from None
+        raise MatrixNotFoundError(file, _known_matrices()) from None
     except IsADirectoryError:
         raise MatrixFileError(file, ["is a folder; name a TOML file in it"]) from None
     except OSError as error:
         raise MatrixFileError(file, [f"cannot be read: {error.strerror or error}"]) from None
     except UnicodeDecodeError as error:
         raise MatrixFileError(file, [f"is not UTF-8 text (byte {error.start}); save it as UTF-8"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # besides TOMLDecodeError: a number of more digits than Python reads
         raise MatrixFileError(file, [f"is not valid TOML: {error}"]) from None
     except RecursionError:
         raise MatrixFileError(file, ["is not valid TOML: nested too deeply"]) from None
@@ -78,8 +103,8 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         rows=tuple(row.axes for row in rows),
         probes=_probes(raw, known, file.parent, problems),
         cases=read_cases(_table(raw, "cases", CasesTable, problems), problems),
-        tolerances=Tolerances(**_positive(raw, "tolerances", Tolerances, problems)),
-        limits=Limits(**_positive(raw, "limits", Limits, problems)),
+        tolerances=_tolerances(raw, problems),
+        limits=_limits(raw, problems),
         index=Index(**_table(raw, "index", Index, problems)),
         expect=expect,
     )
@@ -89,10 +114,24 @@ def _table(raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], probl
     return read_table(raw.get(key, {}), struct, key, problems)
 
 
-def _positive(raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems) -> dict[str, Any]:
-    values = _table(raw, key, struct, problems)
-    check_positive(values, list(values), key, problems)
-    return values
+def _tolerances(raw: Mapping[str, Any], problems: Problems) -> Tolerances:
+    values = _table(raw, "tolerances", Tolerances, problems)
+    for name, value in values.items():
+        if not 0 <= value < math.inf:
+            problems.add(f"tolerances.{name}", f"must be a finite number, 0 or more, got {value}")
+    tolerances = Tolerances(**values)
+    if tolerances.rtol == tolerances.atol == 0:
+        problems.add("tolerances", "rtol and atol are both 0; at least one must be above")
+    return tolerances
+
+
+def _limits(raw: Mapping[str, Any], problems: Problems) -> Limits:
+    values = _table(raw, "limits", Limits, problems)
+    check_positive(values, [name for name in values if name != "threads"], "limits", problems)
+    threads = values.get("threads", 1)
+    if not 1 <= threads <= MAX_THREADS:
+        problems.add("limits.threads", f"must be between 1 and {MAX_THREADS}, got {threads}")
+    return Limits(**values)
 
 
 def _probes(raw: Mapping[str, Any], known: Collection[str], base: Path, problems: Problems) -> Probes:

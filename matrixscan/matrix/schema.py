@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 
 from matrixscan.harness.protocol import EXPORTERS, RUNNERS
-from matrixscan.matrix.axes import PYTHON_PATTERN, WELL_KNOWN_AXES
+from matrixscan.matrix.axes import MAX_VERSION_LENGTH, PYTHON_PATTERN, WELL_KNOWN_AXES
 from matrixscan.matrix.cases import OPSET_RANGE
 from matrixscan.matrix.layout import MatrixFile
+from matrixscan.matrix.reader import MAX_THREADS
 
 _POSITIVE = {"exclusiveMinimum": 0}
-_EXACT = {"pattern": r"^([0-9]+!)?[0-9]+(\.[0-9]+)*[0-9a-z.]*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"}
-_PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted."}
+_SHORT = {"maxLength": MAX_VERSION_LENGTH}
+_EXACT = _SHORT | {"pattern": r"^([0-9]+!)?[0-9]+(\.[0-9]+)*[0-9a-z.]*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"}
+_PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted.", **_SHORT}
 _OPSETS = {
     "type": "array",
     "items": {"type": "integer", "minimum": OPSET_RANGE[0], "maximum": OPSET_RANGE[1]},
@@ -61,14 +63,18 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "Tolerances": {
-        "rtol": {"description": "Allowed difference relative to the eager value.", **_POSITIVE},
-        "atol": {"description": "Allowed absolute difference.", **_POSITIVE},
+        "rtol": {"description": "Allowed difference relative to the eager value.", "minimum": 0},
+        "atol": {"description": "Allowed absolute difference.", "minimum": 0},
     },
     "Limits": {
         "case-seconds": {"description": "Seconds after which a case is given up.", **_POSITIVE},
         "install-seconds": {"description": "Seconds after which an installation is given up.", **_POSITIVE},
         "memory-gib": {"description": "GiB of resident memory the harness may use.", **_POSITIVE},
-        "threads": {"description": "Intra-op threads of torch and of the runner.", "minimum": 1},
+        "threads": {
+            "description": "Intra-op threads of torch and of the runner.",
+            "minimum": 1,
+            "maximum": MAX_THREADS,
+        },
     },
     "Index": {"torch": {"description": "auto takes torch's CPU builds where they can be reached."}},
     "Expect": {"good": {"description": "Ids of combinations whose verdict must be good."}},

@@ -34,7 +34,7 @@ def whole_events(text: bytes) -> Iterator[Event]:
 def _decoded(line: bytes) -> Event | None:
     try:
         event = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 

@@ -83,6 +83,10 @@ PROBES = {
     "other_dtype": forward("y = self.layer(x)\nreturn y.double() if torch.jit.is_tracing() else y"),
     "baked": forward("return self.layer(x) * torch.arange(int(x.shape[0])).unsqueeze(1)"),
     "two_outputs": forward("return self.layer(x), x * 2"),
+    "baked_value": forward("return self.layer(x) * float(x[0, 0])"),
+    "baked_branch": forward("y = self.layer(x)\nreturn y + (1 if float(x[0, 1]) > 0.25 else -1) * float(x.max())"),
+    "tiny_second": forward("y = self.layer(x)\nreturn y, y * 1e-7", outputs=["y", "z"]),
+    "other_axes": forward("return self.layer(x)", dynamic={"xx": {"0": "n"}}),
     "blind": forward("return self.layer(x * 0)"),
     "empty": forward("return self.layer(x)[:0]", dynamic={"x": {"0": "n"}}),
     "draws": forward("return self.layer(x) + torch.rand(1)"),
@@ -112,7 +116,11 @@ EXPECTED = {
     "other_numbers": (2, "compare", "failed", "mismatch", None),
     "other_dtype": (2, "compare", "failed", "dtype", None),
     "baked": (2, None, "passed", None, None),
-    "two_outputs": (2, "compare", "failed", "outputs", "OutputCount"),
+    "two_outputs": (2, "eager", "failed", "outputs", "OutputCount"),
+    "baked_value": (2, "compare", "failed", "mismatch", None),
+    "baked_branch": (2, "compare", "failed", "mismatch", None),
+    "tiny_second": (2, "eager", "skipped", "blind", "BlindProbe"),
+    "other_axes": (2, "eager", "failed", "error", "UnknownAxes"),
     "blind": (2, "eager", "skipped", "blind", "BlindProbe"),
     "draws": (2, "eager", "skipped", "nondeterministic", "UnstableReference"),
     "counts": (2, "eager", "skipped", "nondeterministic", "UnstableReference"),
@@ -126,10 +134,19 @@ EXPECTED = {
     "hog": (2, "build", "crashed", "memory", "OutOfMemory"),
     "hang": (2, "eager", "timed_out", None, "Timeout"),
 }
-TRACED = {"remembers", "nan_exported", "other_numbers", "other_dtype", "baked", "hands_out_buffer"}
+TRACED = {
+    "baked_value",
+    "baked_branch",
+    "remembers",
+    "nan_exported",
+    "other_numbers",
+    "other_dtype",
+    "baked",
+    "hands_out_buffer",
+}
 GOLDEN = {
     "weights": "7781b70dc50586813d3f80f4b393188b945901aee79c4b51ca285188786bf0ad",
-    "inputs": "750477ffff5b788930f809b63c4ba761e58236abfe233c49668cb37a1929bb19",
+    "inputs": "fedf484c744734b905fb00974c95c53d65dd2ab003d8906caa78dd89fb6a8a34",
 }
 
 
@@ -181,7 +198,7 @@ def test_weights_and_inputs_are_the_same_everywhere(judged):
 def test_a_failed_case_keeps_the_facts_of_the_stages_it_passed(judged):
     facts = judged[0]["other_numbers"]["facts"]
     assert {"weights", "inputs", "eager_ms", "artifact_bytes", "opset_found", "runner_ms"} <= facts.keys()
-    assert judged[0]["two_outputs"]["facts"]["opset_found"]
+    assert judged[0]["nan_exported"]["facts"]["opset_found"]
     assert "weights" in judged[0]["nan"]["facts"]
 
 
@@ -226,7 +243,7 @@ def test_a_cut_event_file_and_a_killed_process(bed, tmp_path):
     probes = {"good": GOOD, "slow": forward("import time\ntime.sleep(0.2)\nreturn self.layer(x)"), "last": GOOD}
     cases = [bed.case("good"), bed.case("good", {"n": 3}), bed.case("slow"), bed.case("last")]
     request = bed.request(tmp_path, probes, cases)
-    pids = []
+    pids, kills = [], 2
 
     def kill_the_third(event):
         if event["event"] == "hello":
@@ -235,24 +252,40 @@ def test_a_cut_event_file_and_a_killed_process(bed, tmp_path):
             event["event"] == "case"
             and event["state"] == "started"
             and event["case"] == cases[2]["id"]
-            and len(pids) == 1
+            and len(pids) <= kills
         ):
-            os.kill(pids[0], signal.SIGKILL)
+            os.kill(pids[-1], signal.SIGKILL)
 
     ends, _ = bed.run(tmp_path, request, notice=kill_the_third)
     assert [ends[case["id"]]["outcome"] for case in cases] == ["passed", "passed", "crashed", "passed"]
     assert ends[cases[2]["id"]]["error"]["type"] == "SIGKILL"
-    assert len(pids) == 2
+    assert len(pids) == 1 + kills
 
     events = tmp_path / EVENTS_FILE
     lines = events.read_bytes().splitlines(keepends=True)
     second = next(at for at, line in enumerate(lines) if b'"done"' in line and cases[1]["id"].encode() in line)
     events.write_bytes(b"".join(lines[:second]) + lines[second][: len(lines[second]) // 2])
     again, _ = bed.run(tmp_path, request)
-    assert len(pids) == 2
+    assert len(pids) == 1 + kills
     assert again[cases[2]["id"]]["outcome"] == "passed"
     for case in (cases[0], cases[1], cases[3]):
         assert _lasting(again[case["id"]]) == _lasting(ends[case["id"]])
+
+
+@pytest.mark.parametrize(("kills", "outcome"), [(1, "passed"), (2, "infra")])
+def test_a_process_that_is_asked_to_end_is_nobodys_fault(bed, tmp_path, kills, outcome):
+    case = bed.case("slow")
+    request = bed.request(tmp_path, {"slow": forward("import time\ntime.sleep(0.2)\nreturn self.layer(x)")}, [case])
+    pids = []
+
+    def end_it(event):
+        if event["event"] == "hello":
+            pids.append(event["pid"])
+        if event["event"] == "case" and event["state"] == "started" and len(pids) <= kills:
+            os.kill(pids[-1], signal.SIGTERM)
+
+    ends, _ = bed.run(tmp_path, request, notice=end_it)
+    assert ends[case["id"]]["outcome"] == outcome
 
 
 def test_an_artifact_of_an_earlier_form_of_the_probe_is_not_used(bed, tmp_path):
