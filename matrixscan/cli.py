@@ -103,8 +103,7 @@ def calibrate(
 
     Runs in the last combination of the matrix, or in the one given.
     """
-    options = Options(keep_env=True)
-    path = commands.calibrate(probe, _request(matrix, None, None, cell, options), _listen)
+    path = commands.calibrate(probe, _request(matrix, None, None, cell, Options()), _listen)
     typer.echo(f"wrote {path}")
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.view import ScanView, build_view
-from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, MatrixNotFoundError, UnknownNameError
+from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, UnknownNameError
 from matrixscan.execution.calibrate import calibrate_probe
 from matrixscan.execution.executors import EXECUTORS
 from matrixscan.execution.requests import effective_tolerances
@@ -19,7 +19,7 @@ from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Options, Places, Task
 from matrixscan.matrix import schema
 from matrixscan.matrix.probe import find_probe, read_probe
-from matrixscan.matrix.reader import read_matrix
+from matrixscan.matrix.reader import find_matrix, read_matrix
 from matrixscan.plan.expand import cells_of, make_plan
 from matrixscan.plan.types import Plan
 from matrixscan.records.types import Record
@@ -28,8 +28,6 @@ from matrixscan.reporters._summary import render_summary
 from matrixscan.store.files import write_atomically
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
-
-MATRICES = Path("matrices")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -66,22 +64,9 @@ def new_scan() -> str:
     return f"{time.time():.3f}"
 
 
-def matrix_path(name: str) -> Path:
-    """Return the file of a matrix given as a path or as the name of a file in matrices/.
-
-    Raises:
-        MatrixNotFoundError: there is neither.
-    """
-    for path in (Path(name), MATRICES / f"{name}.toml"):
-        if path.suffix == ".toml" and path.is_file():
-            return path
-    known = sorted(path.as_posix() for path in MATRICES.glob("*.toml"))
-    raise MatrixNotFoundError(name, known)
-
-
 def load_plans(request: Request) -> Plans:
     """Read the matrix and expand it, whole and as selected. Never touches the network."""
-    matrix = read_matrix(matrix_path(request.matrix))
+    matrix = read_matrix(find_matrix(request.matrix))
     full = make_plan(matrix)
     if not (request.probes or request.exclude or request.cells):
         return Plans(full, full)
@@ -258,7 +243,7 @@ def calibrate(name: str, request: Request, listener: Listener) -> Path:
         UncalibratedError: the probe names no file, or the environment or the model failed.
         UnknownNameError: there is no such combination.
     """
-    matrix = read_matrix(matrix_path(request.matrix))
+    matrix = read_matrix(find_matrix(request.matrix))
     cells = {cell.id: cell for cell in cells_of(matrix)}
     chosen = request.cells[0] if request.cells else list(cells)[-1]
     if chosen not in cells:

@@ -45,6 +45,13 @@ class UnknownArgumentsError(MatrixscanError):
         )
 
 
+class UnreadArgumentsError(MatrixscanError):
+    """Something after `--` was left to other sessions, and one of ours runs all the same."""
+
+    def __init__(self, words: list[str]) -> None:
+        super().__init__(f"not read after `--`: {' '.join(words)}; name the session, for example -s scan")
+
+
 def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None:
     """Register the sessions of a matrix.
 
@@ -164,7 +171,7 @@ def _request(arguments: argparse.Namespace) -> Request:
     from matrixscan.execution.task import Options  # noqa: PLC0415
 
     if arguments.unread:
-        raise UnknownArgumentsError(arguments.unread)
+        raise UnreadArgumentsError(arguments.unread)
     options = Options(
         fresh=arguments.fresh, relock=arguments.relock, keep_env=arguments.keep_env, scan=os.environ[_SCAN]
     )

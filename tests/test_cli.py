@@ -114,6 +114,16 @@ def test_init_keeps_what_exists(matrixscan, tmp_path):
     assert f"wrote   {folder}/matrices/mine.toml" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["scan", "--jobs", "0"], ["nonesuch"], ["init", "/dev/null"], []])
+def test_a_command_nobody_can_follow_ends_with_2(matrixscan, words):
+    done = matrixscan(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    if "init" in words:
+        assert "/dev/null" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
 def test_the_schema_is_json(matrixscan):
     schema = json.loads(matrixscan("schema").stdout)
     assert schema["$schema"].startswith("https://json-schema.org/")

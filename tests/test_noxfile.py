@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[1]
 UNUSABLE = "http://127.0.0.1:9"
 
 
-def nox(*words, cwd=ROOT):
+def nox(*words, cwd=ROOT, file=ROOT / "noxfile.py", **more):
     """Run Nox with a network nobody can use."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("MATRIXSCAN_", "NOX_"))}
     variables |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), UNUSABLE)
-    variables |= {"UV_DEFAULT_INDEX": f"{UNUSABLE}/simple", "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), *words]
+    variables |= {"UV_DEFAULT_INDEX": f"{UNUSABLE}/simple", "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"} | more
+    command = [sys.executable, "-m", "nox", "-f", str(file), *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60, env=variables)
 
 
@@ -61,6 +61,104 @@ def test_a_wrong_request_ends_before_anything_is_installed(words, code, said):
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A noxfile of somebody else's, with a session of its own that says what it was handed."""
+    (tmp_path / "matrices").mkdir()
+    (tmp_path / "matrices/mine.toml").write_text((ROOT / "matrices/smoke.toml").read_text())
+    text = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nimport nox, matrixscan.nox\n"
+    text += "matrixscan.nox.register('matrices/mine.toml')\n"
+    text += (
+        "@nox.session(venv_backend='none', default=False, tags=['own'])\ndef tests(session): print(session.posargs)\n"
+    )
+    (tmp_path / "noxfile.py").write_text(text)
+
+    def call(*words, **more):
+        return nox(*words, cwd=tmp_path, file=tmp_path / "noxfile.py", **more)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-s", "tests", "--", "--help"],
+        ["-stests", "--", "--ex"],
+        ["-rs", "tests", "--", "smoke"],
+        ["-e", "tests", "--", "--fresh", "x"],
+        ["-k", "tests", "--", "-x"],
+        ["-t", "own", "--", "-x"],
+        ["--session=tests", "--", "-x"],
+        ["--sessions", "tests", "--", "-x"],
+    ],
+)
+def test_what_is_meant_for_other_sessions_reaches_them_whole(other, words):
+    done = other(*words)
+    assert done.returncode == 0, done.stderr
+    assert str(words[words.index("--") + 1 :]) in done.stdout
+
+
+def test_sessions_named_by_the_environment_count(other):
+    done = other("--", "-x", NOXSESSION="tests")
+    assert (done.returncode, "['-x']" in done.stdout) == (0, True), done.stderr
+    done = other("--", "-x", NOXSESSION="tests,plan")
+    assert (done.returncode, done.stderr) == (2, "unknown after `--`: -x; choose from: mine (`-- --help` lists more)\n")
+
+
+def test_a_session_of_ours_that_was_not_named_refuses_what_it_did_not_read(other):
+    done = other("-k", "not tests and not ce and not sc", "--", "mine")
+    assert done.returncode == 2, done.stdout
+    assert "not read after `--`: mine" in done.stderr
+
+
+def test_no_abbreviations_are_taken(other):
+    done = other("-s", "plan", "--", "--fre")
+    assert (done.returncode, "unknown after `--`: --fre" in done.stderr) == (2, True)
+
+
+def test_a_bad_matrix_breaks_no_other_session(other, tmp_path):
+    (tmp_path / "matrices/mine.toml").write_text("[limits]\nthreads = 0\n")
+    done = other("-s", "tests", "--", "-x")
+    assert (done.returncode, "['-x']" in done.stdout) == (0, True), done.stderr
+    assert "threads" not in done.stderr
+    listed = other("-l")
+    assert (listed.returncode, listed.stderr.count("limits.threads")) == (0, 1)
+    assert {line.split()[1] for line in listed.stdout.splitlines() if line[:2] in {"* ", "- "}} == {
+        "scan",
+        "plan",
+        "tests",
+    }
+    for words in (["-s", "scan"], [], ["-k", "not tests and not sc"]):
+        done = other(*words)
+        assert (done.returncode, done.stderr.count("limits.threads")) == (2, 1), words
+        assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob(".matrixscan/exit-*"))
+
+
+def test_an_error_of_ours_in_a_session_is_its_text_and_its_code(other, tmp_path):
+    record = tmp_path / "reports/mine/records/py38-torch1.11.0-onnx1.14.1-ort1.16.1.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{")
+    done = other("--no-dependencies", "-s", "scan")
+    assert done.returncode == 2, done.stderr
+    assert "delete it and scan again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob(".matrixscan/exit-*"))
+    record.unlink()
+    assert other("--no-dependencies", "-s", "scan").returncode == 4
+
+
+def test_a_bug_in_one_cell_does_not_keep_the_others_from_being_reported(other, tmp_path):
+    noxfile = tmp_path / "noxfile.py"
+    bug = "import matrixscan.commands\ndef bug(*_): raise ZeroDivisionError('a bug')\n"
+    bug += "matrixscan.commands.scan_cell = bug\n"
+    noxfile.write_text(noxfile.read_text().replace("matrixscan.nox.register", f"{bug}matrixscan.nox.register", 1))
+    done = other("-s", "scan")
+    assert "infra    ZeroDivisionError: a bug" in done.stdout
+    assert "Nothing could be judged." in done.stdout
+    assert done.returncode == 4
 
 
 def test_a_plan_prints_requirements_and_installs_nothing():

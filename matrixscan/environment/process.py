@@ -33,7 +33,7 @@ def stop_all() -> None:
     """End every child of every thread; until `allow` whoever starts or awaits one gets a KeyboardInterrupt."""
     _stopping.set()
     with _gate:
-        children = [child for child in _running if child.returncode is None]
+        children = [child for child in list(_running) if child.returncode is None]
     for child in children:
         kill_tree(child.pid)
         _kill_session(child.pid)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import filelock
 
+from matrixscan.environment.create import remove
 from matrixscan.environment.harness import place_harness, run_calibration
 from matrixscan.errors import MatrixscanError
 from matrixscan.execution.overlays import prepare_overlay
@@ -54,4 +55,6 @@ def calibrate_probe(task: Task, probe: Probe, listener: Listener) -> Path:
     target = Path(probe.path).parent / probe.weights
     shutil.copyfile(source, target)
     shutil.rmtree(made)
+    if not task.options.keep_env:
+        remove(work.environment)
     return target

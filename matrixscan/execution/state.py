@@ -88,8 +88,9 @@ class CellRun:
         """Return the published lock if it still answers what this cell asks."""
         cell = self.task.cell
         lock = read_lock(self.reports.lock_path(cell.id))
-        # A probe's own lock may pin nothing; a combination's always does.
-        if lock is None or not lock.packages or lock.inputs != inputs_digest(cell.requirements, cell.python):
+        if lock is None or not cell.axes.keys() - {"python"} <= lock.packages.keys():
+            return None  # none, or cut short
+        if lock.inputs != inputs_digest(cell.requirements, cell.python):
             return None
         setting = self.task.matrix.index.torch
         if "torch" not in cell.axes or (setting == "auto" and self.work.done() is not None):

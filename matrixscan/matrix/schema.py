@@ -8,15 +8,14 @@ from typing import Any
 import msgspec
 
 from matrixscan.harness.protocol import EXPORTERS, RUNNERS
-from matrixscan.matrix.axes import MAX_VERSION_LENGTH, PYTHON_PATTERN, WELL_KNOWN_AXES
+from matrixscan.matrix.axes import PYTHON_PATTERN, WELL_KNOWN_AXES
 from matrixscan.matrix.cases import OPSET_RANGE
 from matrixscan.matrix.layout import MatrixFile
 from matrixscan.matrix.reader import MAX_THREADS
 
 _POSITIVE = {"exclusiveMinimum": 0}
-_SHORT = {"maxLength": MAX_VERSION_LENGTH}
-_EXACT = _SHORT | {"pattern": r"^([0-9]+!)?[0-9]+(\.[0-9]+)*[0-9a-z.]*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"}
-_PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted.", **_SHORT}
+_EXACT = {"pattern": r"^([0-9]+!)?[0-9]+(\.[0-9]+)*[0-9a-z.]*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"}
+_PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted."}
 _OPSETS = {
     "type": "array",
     "items": {"type": "integer", "minimum": OPSET_RANGE[0], "maximum": OPSET_RANGE[1]},

@@ -56,6 +56,16 @@ def test_an_interpreter_nobody_has_is_said_in_the_words_of_uv():
         find_interpreter("3.99")
 
 
+def test_an_interpreter_nobody_has_is_asked_for_once(monkeypatch):
+    asked = []
+    real = process.run
+    monkeypatch.setattr(process, "run", lambda command, **more: (asked.append(command), real(command, **more))[1])
+    for _ in range(2):
+        with pytest.raises(NoInterpreterError, match=r"no CPython 3\.98 is installed"):
+            find_interpreter("3.98")
+    assert len([command for command in asked if "install" in command]) == 1
+
+
 def test_an_environment_is_of_its_interpreter_alone(environment, tmp_path, monkeypatch):
     site = tmp_path / "user" / "lib" / "python3.8" / "site-packages"
     site.mkdir(parents=True)
@@ -97,6 +107,20 @@ def test_removing_leaves_nothing(environment):
     remove(environment.folder)
     remove(environment.folder)
     assert not environment.folder.exists()
+
+
+def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(environment, lock, monkeypatch):
+    install(environment, lock, seconds=120.0)
+
+    def killed(*_args, **_more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove(environment.folder)
+    assert environment.python.exists()
+    assert not list(environment.folder.glob(".matrixscan-*"))
 
 
 def test_a_lock_is_installed_exactly_and_only_once(environment, lock, tmp_path, monkeypatch):

@@ -51,6 +51,30 @@ def test_a_file_that_does_not_say_what_it_answers_is_no_lock(tmp_path, text):
     assert read_lock(tmp_path / "absent.txt") is None
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data.replace(b"torch==", b"t\xffrch=="),
+        lambda data: data.replace(b"b" * 64, b"b" * 63),
+        lambda data: data.replace(b"b" * 64, b"b" * 65),
+        lambda data: data.replace(b"b" * 64, b"x" * 64),
+        lambda data: data[: data.index(b"    --hash=sha256:b")],
+        lambda data: data[: data.index(b"Typing")] + b"typing-extensions==4.13.2\n",
+    ],
+)
+def test_a_damaged_file_is_no_lock(tmp_path, damage):
+    path = tmp_path / "lock.txt"
+    path.write_bytes(damage(TEXT.encode()))
+    assert read_lock(path) is None
+
+
+def test_a_probes_lock_may_pin_nothing(tmp_path):
+    path = tmp_path / "lock.txt"
+    path.write_text(LockFile(TEXT, "", "cpu").without({"torch", "typing-extensions", "nvidia-nccl-cu12"}).text)
+    assert read_lock(path).packages == {}
+
+
 def test_entries_that_are_there_already_are_left_out_with_their_hashes():
     lock = LockFile(TEXT, "0123", "cpu").without({"torch", "typing-extensions"})
     assert lock.packages == {"nvidia-nccl-cu12": "2.20.5"}

@@ -1,11 +1,12 @@
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from matrixscan.environment.process import Watched, kill_strays, run
+from matrixscan.environment.process import Watched, allow, kill_strays, run, stop_all
 
 SPAWN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {0!r}]);"
 SLEEP = "import time; time.sleep(60)"
@@ -135,11 +136,49 @@ def test_strays_of_a_folder_are_ended_and_those_of_another_are_not(tmp_path):
         folder.mkdir(parents=True)
         (folder / "python").symlink_to(sys.executable)
 
-    def start(folder):
-        return Watched([str(folder / "python"), "-c", SLEEP, str(folder)], env={}, cwd=tmp_path, log=tmp_path / "log")
+    def start(folder, *words):
+        command = [str(folder / "python"), "-c", SLEEP, *words]
+        return Watched(command, env={}, cwd=tmp_path, log=tmp_path / "log")
 
-    with start(mine) as stray, start(other) as neighbour:
-        wait_until(lambda: alive(str(mine)) and alive(str(other)))
+    harness = str(tmp_path / "harness" / "h01")
+    with start(mine, harness) as stray, start(other, harness) as neighbour, start(mine) as users_own:
+        wait_until(lambda: len(alive(str(mine))) == 2 and alive(str(other)))
         kill_strays(mine)
         wait_until(lambda: stray.wait() is not None)
         assert neighbour.wait() is None
+        assert users_own.wait() is None
+
+
+def test_a_folder_whose_name_begins_alike_is_another(tmp_path):
+    (tmp_path / "env2").mkdir()
+    python = tmp_path / "env2" / "python"
+    python.symlink_to(sys.executable)
+    command = [str(python), "-c", SLEEP, str(tmp_path / "harness" / "h01")]
+    with Watched(command, env={}, cwd=tmp_path, log=tmp_path / "log") as neighbour:
+        wait_until(lambda: alive(str(python)))
+        kill_strays(tmp_path / "env")
+        assert neighbour.wait() is None
+
+
+def test_stopping_ends_what_every_thread_waits_for_and_starts_nothing_more(watch):
+    marker = f"stopped {os.getpid()} {time.monotonic_ns()}"
+
+    def watched():
+        with watch(f"{SLEEP} # {marker}") as process:
+            while process.wait() is None:
+                pass
+
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(python, f"{SLEEP} # {marker}"), pool.submit(watched)]
+        wait_until(lambda: len(alive(marker)) == 2)
+        began = time.monotonic()
+        stop_all()
+        try:
+            assert all(isinstance(wait.exception(timeout=10), KeyboardInterrupt) for wait in waits)
+            assert time.monotonic() - began < 2
+            with pytest.raises(KeyboardInterrupt):
+                python("")
+        finally:
+            allow()
+    assert not alive(marker)
+    assert python("print(1)").output == "1\n"

@@ -1,6 +1,10 @@
 """What is done again, what is kept, and what a record then says."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -99,6 +103,16 @@ def test_a_lock_of_another_question_is_not_used(project):
     path.write_text(good.replace("matrixscan-inputs: ", "matrixscan-inputs: 0"))
     project.scan()
     assert path.read_text() == good
+
+
+def test_a_damaged_lock_is_resolved_again(project):
+    project.scan()
+    path = project.lock_path
+    good = path.read_text()
+    for bad in (good[:-1], good[: good.index("\niniconfig") + 1], good.replace("sha256:", "sha256:x")):
+        path.write_text(bad)
+        project.scan()
+        assert path.read_text() == good
 
 
 @pytest.mark.parametrize("table", ["[limits]\ncase-seconds = 99\n", "[tolerances]\natol = 0.5\n"])
@@ -232,6 +246,54 @@ def test_a_scan_that_was_interrupted_goes_on_where_it_stopped(project):
     assert len(started) <= len(record.cases) + 1
     assert {case.outcome for case in record.cases} == {"failed"}
     assert len(record.cases) == 4
+
+
+@pytest.mark.parametrize("executor", [serial, threads])
+def test_a_cell_that_cannot_be_recorded_does_not_end_the_others(project, monkeypatch, executor):
+    project.matrix(iniconfig="99.0")
+    path = project.root / "matrices/cheap.toml"
+    path.write_text('[[combinations]]\npython = "3.8"\niniconfig = "98.0"\n\n' + path.read_text())
+    from matrixscan import commands
+    from matrixscan.execution import run_task
+
+    def assemble(run):
+        if run.task.cell.id.endswith("98.0"):
+            raise ZeroDivisionError("a bug of matrixscan")
+        return real(run)
+
+    real = run_task.assemble
+    monkeypatch.setattr(run_task, "assemble", assemble)
+    request = commands.Request("cheap")
+    tasks = commands.tasks(request, commands.load_plans(request))
+    records = executor(tasks, project.notices.append, 2)
+    assert [record.id for record in records] == ["py38-iniconfig99.0"]
+    (notice,) = (notice for notice in project.notices if notice.stage == "infra")
+    assert (notice.cell, notice.text) == ("py38-iniconfig98.0", "ZeroDivisionError: a bug of matrixscan")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_a_scan_of_several_cells_at_once(project, number):
+    project.probe("one", build="import time; time.sleep(600)")
+    path = project.root / "matrices/cheap.toml"
+    row = path.read_text().split("\n\n")[0]
+    path.write_text(row.replace("2.0.0", "1.1.1") + "\n\n" + path.read_text())
+    command = [sys.executable, "-m", "matrixscan", "scan", "cheap", "-j", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as scan:
+        until = time.monotonic() + 60
+
+        def building():
+            logs = project.root.glob(".matrixscan/cheap/*/runs/*/events.jsonl")
+            return len([log for log in logs if '"stage":"build"' in log.read_text().replace(" ", "")]) == 2
+
+        while not building():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        began = time.monotonic()
+        scan.send_signal(number)
+        words = scan.communicate(timeout=20)[1]
+    assert time.monotonic() - began < 3
+    assert (scan.returncode, words) == (130, "interrupted; the same command continues where this stopped\n")
+    assert not list(project.root.glob("reports/*/records/*"))
 
 
 def test_executors_return_records_in_the_order_of_the_tasks(project):

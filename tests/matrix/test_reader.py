@@ -5,7 +5,7 @@ import pytest
 
 from matrixscan.errors import MatrixFileError, MatrixNotFoundError
 from matrixscan.matrix.layout import CasesTable
-from matrixscan.matrix.reader import read_matrix
+from matrixscan.matrix.reader import find_matrix, read_matrix
 from matrixscan.matrix.types import Cases
 
 ROW = 'python = "3.8"\ntorch = "2.4.0"\n'
@@ -130,6 +130,14 @@ ROW_PROBLEMS = {
     "normal form": (
         '[[combinations]]\npython = "3.8"\ntorch = "v2.4.0"\n',
         "combinations[0].torch: 'v2.4.0' is not in normal form; write '2.4.0'",
+    ),
+    "endless version": (
+        f'[[combinations]]\npython = "3.8"\ntorch = "{"9" * 5000}"\n',
+        "combinations[0].torch: is too long for a version (5000 characters, at most 100)",
+    ),
+    "endless python": (
+        f'[[combinations]]\npython = "3.{"8" * 99}"\ntorch = "2.4.0"\n',
+        "combinations[0].python: is too long for a version (101 characters, at most 100)",
     ),
     "python release": (
         '[[combinations]]\npython = "3"\ntorch = "2.4.0"\n',
@@ -273,10 +281,16 @@ TABLE_PROBLEMS = {
         "[limits]\nthreads = 1.5\n",
         "limits.threads: expected a whole number, got the number 1.5",
     ),
-    "threads": ("[limits]\nthreads = 0\n", "limits.threads: must be a finite number above 0, got 0"),
+    "threads": ("[limits]\nthreads = 0\n", "limits.threads: must be between 1 and 1024, got 0"),
+    "threads many": ("[limits]\nthreads = 1025\n", "limits.threads: must be between 1 and 1024, got 1025"),
     "memory": ("[limits]\nmemory-gib = -1\n", "limits.memory-gib: must be a finite number above 0, got -1.0"),
-    "nan": ("[tolerances]\nrtol = nan\n", "tolerances.rtol: must be a finite number above 0, got nan"),
-    "inf": ("[tolerances]\natol = inf\n", "tolerances.atol: must be a finite number above 0, got inf"),
+    "nan": ("[tolerances]\nrtol = nan\n", "tolerances.rtol: must be a finite number, 0 or more, got nan"),
+    "inf": ("[tolerances]\natol = inf\n", "tolerances.atol: must be a finite number, 0 or more, got inf"),
+    "negative": ("[tolerances]\natol = -1e-9\n", "tolerances.atol: must be a finite number, 0 or more, got -1e-09"),
+    "no tolerance": (
+        "[tolerances]\nrtol = 0\natol = 0.0\n",
+        "tolerances: rtol and atol are both 0; at least one must be above",
+    ),
     "rtol bool": ("[tolerances]\nrtol = true\n", "tolerances.rtol: expected a number, got true or false"),
     "index": ('[index]\ntorch = "cpuu"\n', "index.torch: unknown value 'cpuu'; did you mean 'cpu'?"),
     "index type": (
@@ -394,6 +408,34 @@ def test_a_file_that_is_not_utf8_says_where(problems):
 def test_a_folder_is_no_matrix(tmp_path):
     with pytest.raises(MatrixFileError, match="is a folder; name a TOML file in it"):
         read_matrix(tmp_path)
+
+
+def test_one_of_the_tolerances_may_be_0(read):
+    assert read(COMBINATION + PROBES + "[tolerances]\nrtol = 0\n").tolerances.rtol == 0
+
+
+def test_a_number_too_long_for_python_is_a_problem(problems):
+    assert problems(f"x = {'9' * 5000}\n")[0].startswith("is not valid TOML: ")
+
+
+def test_a_matrix_is_found_by_its_path_or_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "matrices" / "folder.toml").mkdir(parents=True)
+    for name in ("matrices/mine.toml", "matrices/a.b.toml", "here.toml"):
+        (tmp_path / name).touch()
+    found = {name: find_matrix(name).as_posix() for name in ("mine", "a.b", "here.toml", "matrices/mine.toml")}
+    assert found == {
+        "mine": "matrices/mine.toml",
+        "a.b": "matrices/a.b.toml",
+        "here.toml": "here.toml",
+        "matrices/mine.toml": "matrices/mine.toml",
+    }
+    for name in ("folder", "matrices/folder.toml", "matrices"):
+        with pytest.raises(MatrixFileError, match="is a folder; name a TOML file in it"):
+            find_matrix(name)
+    for name in ("mien", "here", "matrices/mien.toml", "", "matrices/mine"):
+        with pytest.raises((MatrixNotFoundError, MatrixFileError)):
+            find_matrix(name)
 
 
 def test_a_path_through_a_file_cannot_be_read(tmp_path):

@@ -171,6 +171,15 @@ def test_a_line_cut_short_by_a_kill_is_left_out_and_then_cut_off(tmp_path):
     assert read_events(file) == [HELLO, START]
 
 
+@pytest.mark.parametrize("damage", [b"\0\0\0", b"", b"[1]", b"{}", b'{"event": 1}', b"\xff", b"[" * 5000])
+def test_a_damaged_line_ends_what_is_known_and_is_cut_off(tmp_path, damage):
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b'{"event":"hello"}\n' + damage + b'\n{"event":"bye"}\n')
+    assert read_events(file) == [HELLO]
+    append_event(file, START)
+    assert file.read_bytes() == b'{"event":"hello"}\n{"event":"start"}\n'
+
+
 def test_no_file_is_no_events(tmp_path):
     assert read_events(tmp_path / "absent.jsonl") == []
 
