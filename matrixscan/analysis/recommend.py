@@ -23,7 +23,7 @@ class Pick(msgspec.Struct, frozen=True):
     id: str
     python: str
     pins: dict[str, str]  # package axes only, without local version labels
-    constraints: str | None  # file name of all transitive pins; conditional picks have none
+    constraints: str | None  # file name of all transitive pins; only a combination whose verdict is good has one
     lanes: tuple[str, ...]  # those that are good
     cases_passed: int  # in these lanes
     smallest_margin: float | None  # tolerance / error at the worst element seen in these lanes
@@ -90,9 +90,14 @@ def _picks(cells: Sequence[CellView], key: str) -> ProbePicks:
     good = [cell for cell in cells if cell.findings[key].verdict == GOOD]
     partly = [cell for cell in cells if cell.findings[key].verdict != GOOD and cell.findings[key].working_lanes()]
     return ProbePicks(
-        good=tuple(_pick(cell, cell.findings[key], constraints_name(cell.id)) for cell in good),
+        good=tuple(_pick(cell, cell.findings[key], _constraints(cell)) for cell in good),
         conditional=tuple(_pick(cell, cell.findings[key], None) for cell in partly),
     )
+
+
+def _constraints(cell: CellView) -> str | None:
+    """Return the file of a combination that is good for all that decides; a file is taken without reading its head."""
+    return constraints_name(cell.id) if cell.verdict == GOOD else None
 
 
 def _pick(cell: CellView, finding: Finding, constraints: str | None) -> Pick:

@@ -12,8 +12,8 @@ from matrixscan.analysis.view import CellView, ScanView
 
 
 def render_constraints(view: ScanView) -> dict[str, str]:
-    """Return file name -> constraints of every combination that is good for a judged probe, in some variant."""
-    chosen = {pick.id for picks in recommend(view).probes.values() for pick in picks.good}
+    """Return file name -> constraints of every combination whose verdict is good."""
+    chosen = recommend(view).good
     keys = [subject.key for subject in view.subjects if subject.judged]
     return {constraints_name(cell.id): _constraints(cell, keys) for cell in view.cells if cell.id in chosen}
 

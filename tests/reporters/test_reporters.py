@@ -64,22 +64,24 @@ def test_constraints_hold_every_pin_without_local_labels(scan_view):
     assert texts[f"constraints-{scan_view.cells[0].id}.txt"] == (GOLDEN / "constraints.txt").read_text()
 
 
-def test_only_combinations_that_are_good_for_a_judged_probe_get_constraints(scan_view):
+def test_only_combinations_whose_verdict_is_good_get_constraints(scan_view):
     recommended = json.loads(reporters.all_reporters()["recommended.json"].render(scan_view))
     named = {pick["constraints"] for picks in recommended["probes"].values() for pick in picks["good"]}
-    assert set(reporters.render_constraints(scan_view)) == named
-    assert all(pick["constraints"] is None for picks in recommended["probes"].values() for pick in picks["conditional"])
+    assert set(reporters.render_constraints(scan_view)) == named - {None}
+    assert set(reporters.render_constraints(scan_view)) == {
+        f"constraints-{cell.id}.txt" for cell in scan_view.cells if cell.verdict == "good"
+    }
 
 
-def test_constraints_of_a_cell_that_is_good_for_an_alternative_alone_say_so(record_samples):
+def test_a_cell_that_is_good_for_an_alternative_alone_is_a_pick_without_constraints(record_samples):
     cases = [
         record_samples.case("failed", variant="published", stage="compare", reason="mismatch"),
         record_samples.case("passed", variant="fixed"),
     ]
-    (text,) = reporters.render_constraints(record_samples.scan([record_samples.record(cases=cases)])).values()
-    assert "# verdict bad" in text
-    assert "# good for: campplus/fixed\n" in text
-    assert "# NOT known good for: campplus/published (bad)" in text
+    view = record_samples.scan([record_samples.record(cases=cases)])
+    assert reporters.render_constraints(view) == {}
+    (pick,) = json.loads(reporters.all_reporters()["recommended.json"].render(view))["probes"]["campplus/fixed"]["good"]
+    assert pick["constraints"] is None
 
 
 @pytest.mark.parametrize(
