@@ -5,7 +5,9 @@
 #     "findpython>=0.6.2",
 #     "msgspec>=0.19",
 #     "nox[uv]>=2026.4",
+#     "numpy>=1.26",
 #     "packaging>=24",
+#     "pillow>=10.3",
 #     "psutil>=6",
 #     "tabulate>=0.9",
 #     "typer>=0.12",
@@ -69,5 +71,6 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def readme(session: nox.Session) -> None:
-    """Put the table of the default matrix into README.md; `-- --check` only checks."""
+    """Write what README.md and docs/field-reports.md take from the records; `-- --check` only checks."""
     session.run(sys.executable, "docs/update_readme.py", *session.posargs, external=True)
+    session.run(sys.executable, "docs/update_field_reports.py", *session.posargs, external=True)

@@ -94,6 +94,25 @@ def init(folder: Annotated[str, typer.Argument(help="your project's folder")] = 
 
 
 @app.command()
+def probe(
+    file: Annotated[str, typer.Argument(help="a probe: a file, a name, or table.toml#row")],
+    matrix: Annotated[str, typer.Option(help="matrix whose combinations are meant")] = "default",
+    cell: _Cell = None,
+    check: Annotated[bool, typer.Option("--check", help="read the file and say what is wrong; run nothing")] = False,
+) -> None:
+    """Run one probe in one combination and show everything, for people writing one.
+
+    Runs in the last combination of the matrix, or in the one given.
+    """
+    if check:
+        outcome = commands.check_probe(file, matrix)
+    else:
+        outcome = commands.run_probe(file, _request(matrix, None, None, cell, Options()), _listen)
+    typer.echo(outcome.text, nl=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
 def calibrate(
     probe: Annotated[str, typer.Argument(help="a probe: a name or a file")],
     matrix: _Matrix = "default",

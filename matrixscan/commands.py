@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from matrixscan.analysis.judge import GOOD, UNKNOWN
+from matrixscan.analysis.judge import GOOD, UNKNOWN, judge_record
 from matrixscan.analysis.view import ScanView, build_view
-from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, UnknownNameError
+from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, EXIT_USAGE, UnknownNameError
 from matrixscan.execution.calibrate import calibrate_probe
 from matrixscan.execution.executors import EXECUTORS
 from matrixscan.execution.requests import effective_tolerances
@@ -19,11 +19,14 @@ from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Options, Places, Task
 from matrixscan.matrix import schema
 from matrixscan.matrix.probe import find_probe, read_probe
+from matrixscan.matrix.probe_lint import lint_probe
 from matrixscan.matrix.reader import find_matrix, read_matrix
+from matrixscan.matrix.types import Probe
 from matrixscan.plan.expand import cells_of, make_plan
 from matrixscan.plan.types import Plan
 from matrixscan.records.types import Record
 from matrixscan.reporters import all_reporters, render_constraints
+from matrixscan.reporters._probe import render_probe
 from matrixscan.reporters._summary import render_summary
 from matrixscan.store.files import write_atomically
 from matrixscan.store.reports import Reports
@@ -155,7 +158,10 @@ def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
     matrix = plan.matrix
     planned = [(cell.id, cell.axes) for cell in plan.cells]
     wanted = [record for record in records if record.id in dict(planned)]
-    return build_view(matrix.name, matrix.description, planned, wanted, judged=plan.judged, cases=plan.cases)
+    families = [probe.name for probe in plan.probes if probe.family]
+    return build_view(
+        matrix.name, matrix.description, planned, wanted, judged=plan.judged, cases=plan.cases, families=families
+    )
 
 
 def _only(record: Record, plan: Plan) -> Record:
@@ -163,16 +169,22 @@ def _only(record: Record, plan: Plan) -> Record:
 
     A case measured with an earlier state of its probe, or judged with other tolerances, says nothing about the plan's.
     """
-    digests = {probe.name: probe.digest for probe in plan.probes}
-    current = {name for name, probe in record.probes.items() if probe.digest == digests.get(name)}
-    bounds = {probe.name: effective_tolerances(probe, plan.matrix.tolerances) for probe in plan.probes}
+    planned = {probe.name: probe for probe in plan.probes}
+    current = {
+        name for name, probe in record.probes.items() if name in planned and probe.digest == planned[name].digest
+    }
+    tolerances = plan.matrix.tolerances
     wanted = {case.id for case in plan.cases}
     cases = tuple(
         case
         for case in record.cases
         if case.id in wanted
         and case.probe in current
-        and all((output.rtol, output.atol) == bounds[case.probe] for output in case.outputs)
+        and all(
+            (output.rtol, output.atol)
+            == effective_tolerances(planned[case.probe], tolerances, case.precision, output.name)
+            for output in case.outputs
+        )
     )
     probes = {probe.name: record.probes[probe.name] for probe in plan.probes if probe.name in record.probes}
     return msgspec.structs.replace(record, cases=cases, judged=plan.judged, probes=probes)
@@ -234,6 +246,64 @@ def init(folder: str) -> list[str]:
         write_atomically(path, text.encode())
         lines.append(f"wrote   {path}")
     return [*lines, "next    nox -s scan   or   python -m matrixscan scan mine"]
+
+
+def check_probe(name: str, matrix: str) -> Outcome:
+    """Say what is wrong with a probe's file, or what it would run.
+
+    Raises:
+        ProbeFileError: the file cannot be read as a probe; every problem is listed.
+    """
+    plan, probe = _probe_plan(name, matrix)
+    objections = lint_probe(probe)
+    lanes = dict.fromkeys((case.exporter, case.opset, case.precision, case.runner) for case in plan.cases)
+    lines = [f"{probe.name}: {probe.summary}"]
+    lines += [f"  {objection}" for objection in objections]
+    lines.append(
+        f"  {len(plan.cases)} cases: {len(dict.fromkeys(case.variant for case in plan.cases))} variants x "
+        f"{len(lanes)} lanes x {1 + len(probe.run_sizes)} sizes"
+    )
+    lines += [f"  {exporter} opset {opset} {precision} -> {runner}" for exporter, opset, precision, runner in lanes]
+    return Outcome("\n".join(lines) + "\n", EXIT_USAGE if objections else 0)
+
+
+def run_probe(name: str, request: Request, listener: Listener) -> Outcome:
+    """Run one probe in one combination and show everything; nothing goes to the reports of a matrix.
+
+    Raises:
+        ProbeFileError: the file cannot be read as a probe.
+        UnknownNameError: there is no such combination.
+    """
+    plan, probe = _probe_plan(name, request.matrix)
+    cells = {cell.id: cell for cell in plan.cells}
+    chosen = request.cells[0] if request.cells else list(cells)[-1]
+    if chosen not in cells:
+        raise UnknownNameError("combination", chosen, cells)
+    work = places().work
+    # The environment stays for the next try; the cases are always run again.
+    options = msgspec.structs.replace(request.options, fresh=True, keep_env=True)
+    matrix = msgspec.structs.replace(plan.matrix, name=f"probe-{plan.matrix.name}")
+    task = Task(
+        matrix=matrix,
+        cell=cells[chosen],
+        probes=(probe,),
+        cases=plan.cases,
+        selected=plan.cases,
+        judged=(probe.name,),
+        options=options,
+        places=Places(work / "probes", work),
+    )
+    record = run_task(task, listener)
+    log = Reports(task.places.reports, matrix.name).log_path(record.id)
+    where = f"log: {log.relative_to(Path.cwd()).as_posix()}\n" if log.is_file() else ""
+    good = judge_record(record).verdict == GOOD
+    return Outcome(render_probe(record) + where, 0 if good else EXIT_UNEXPECTED)
+
+
+def _probe_plan(name: str, matrix: str) -> tuple[Plan, Probe]:
+    """Return the plan of one probe alone in the combinations of a matrix."""
+    plan = make_plan(read_matrix(find_matrix(matrix)), only_probes=[name])
+    return plan, plan.probes[0]
 
 
 def calibrate(name: str, request: Request, listener: Listener) -> Path:

@@ -57,6 +57,13 @@ class ProbeFileError(MatrixscanError):
         super().__init__("\n".join([f"probe {os.fspath(path)}:", *(f"  {problem}" for problem in self.problems)]))
 
 
+class BackendFileError(MatrixscanError):
+    """A backend's file does not say what a backend has to say."""
+
+    def __init__(self, path: str | os.PathLike[str], problem: str) -> None:
+        super().__init__(f"backend {os.fspath(path)}: {problem}; harness/backends/__init__.py says what it needs")
+
+
 class UnknownNameError(MatrixscanError):
     """A name the user gave (probe, combination, exporter, reporter, ...) is not known."""
 

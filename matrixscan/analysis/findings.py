@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from matrixscan.analysis.judge import (
     judge_cases,
     judge_lane,
 )
+from matrixscan.analysis.known import Known
 from matrixscan.records.types import CaseRecord, Error
 
 
@@ -44,6 +46,7 @@ class LaneView(msgspec.Struct, frozen=True):
     passed: int
     counted: int  # infeasible cases do not count
     smallest_margin: float | None = None
+    witness: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -62,6 +65,17 @@ class Finding(msgspec.Struct, frozen=True):
     bad: int = 0
     counted: int = 0
     lanes: tuple[LaneView, ...] = ()
+    known: tuple[Known, ...] = ()  # announced failures that concern these cases
+
+    @property
+    def announced(self) -> tuple[Known, ...]:
+        """Return the announced failures that happened and are not out of date."""
+        return tuple(known for known in self.known if known.cases and not known.expired)
+
+    @property
+    def surprising(self) -> int:
+        """Count the bad cases nobody announced."""
+        return self.bad - len({case for known in self.announced for case in known.cases})
 
     @property
     def applicable(self) -> bool:
@@ -69,29 +83,54 @@ class Finding(msgspec.Struct, frozen=True):
         return not self.lanes or any(lane.verdict != NOT_APPLICABLE for lane in self.lanes)
 
     def working_lanes(self) -> tuple[LaneView, ...]:
-        """Return the lanes whose verdict is good."""
-        return tuple(lane for lane in self.lanes if lane.verdict == GOOD)
+        """Return the lanes whose verdict is good; a witness's lane is none to recommend."""
+        return tuple(lane for lane in self.lanes if lane.verdict == GOOD and not lane.witness)
 
 
-def build_finding(probe: str, variant: str, cases: Sequence[CaseRecord], environment: Judgement | None) -> Finding:
+def build_finding(
+    probe: str,
+    variant: str,
+    cases: Sequence[CaseRecord],
+    environment: Judgement | None,
+    known: tuple[Known, ...] = (),
+) -> Finding:
     """Describe the settled cases of one (probe, variant); an unusable environment describes itself."""
     if environment is not None:
         return _plain(probe, variant, environment)
     judgement = judge_cases(cases)
-    if not cases:
-        return _plain(probe, variant, judgement)
     finding = _plain(probe, variant, judgement)
     lanes = lane_views(cases)
-    leading = None if judgement.verdict == GOOD else first_problem(cases)
+    counting = [case for case in cases if not case.witness]
+    if not counting:
+        return msgspec.structs.replace(finding, lanes=lanes)
+    # What nobody announced is the news.
+    expected = {case for entry in known if not entry.expired for case in entry.cases}
+    news = [case for case in counting if case.id not in expected]
+    leading = None if judgement.verdict == GOOD else first_problem(news if _any_problem(news) else counting)
     return msgspec.structs.replace(
         finding,
         lane=None if leading is None else _label(leading, cases),
         size={} if leading is None else leading.size,
-        figure=worst_figure(cases),
-        bad=sum(case.outcome in BAD_OUTCOMES for case in cases),
-        counted=sum(case.outcome != "infeasible" for case in cases),
+        figure=worst_figure(counting),
+        bad=sum(case.outcome in BAD_OUTCOMES for case in counting),
+        counted=sum(case.outcome != "infeasible" for case in counting),
         lanes=lanes,
+        known=known,
+        **_named(leading),
     )
+
+
+def _any_problem(cases: Sequence[CaseRecord]) -> bool:
+    return any(case.outcome in BAD_OUTCOMES for case in cases)
+
+
+def _named(leading: CaseRecord | None) -> dict[str, Any]:
+    """Return the fields that say what went wrong in the case that names the failure."""
+    if leading is None:
+        return {}
+    error = leading.error
+    short = None if error is None else Error(error.type, first_line(error.message))
+    return {"stage": leading.stage, "outcome": leading.outcome, "reason": leading.reason, "error": short}
 
 
 def lane_views(cases: Sequence[CaseRecord]) -> tuple[LaneView, ...]:
@@ -134,12 +173,13 @@ def _lane_view(lane: Sequence[CaseRecord], cases: Sequence[CaseRecord]) -> LaneV
         passed=len(passed),
         counted=sum(case.outcome != "infeasible" for case in lane),
         smallest_margin=min(margins, default=None),
+        witness=first.witness,
     )
 
 
 def _label(case: CaseRecord, cases: Sequence[CaseRecord]) -> str:
     # Two runners of one export may disagree: a label that leaves the runner out would then name both.
-    parts = [f"{case.exporter} {case.opset}"]
+    parts = [f"{case.exporter} {case.opset}" if case.opset else case.exporter]
     if len({other.precision for other in cases}) > 1:
         parts.append(case.precision)
     if len({other.runner for other in cases}) > 1:

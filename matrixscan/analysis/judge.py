@@ -5,7 +5,7 @@ A lane of a cell is one (probe, variant, exporter, opset, precision, runner) wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -71,7 +71,8 @@ def judge_lane(cases: Sequence[CaseRecord]) -> str:
 
 
 def judge_cases(cases: Sequence[CaseRecord]) -> Judgement:
-    """Judge the settled cases of one (probe, variant) in one cell."""
+    """Judge the settled cases of one (probe, variant) in one cell; what a witness says counts for nothing."""
+    cases = [case for case in cases if not case.witness]
     if not cases:
         return NO_CASE
     verdict = _join(judge_lane(lane) for lane in group_lanes(cases).values())
@@ -93,14 +94,14 @@ def judge_environment(record: Record) -> Judgement | None:
 
 
 def judge_record(
-    record: Record, *, judged: Sequence[str] | None = None, firsts: Mapping[str, str] | None = None
+    record: Record, *, judged: Sequence[str] | None = None, deciding: Mapping[str, Sequence[str]] | None = None
 ) -> Judgement:
-    """Judge one cell over the first variant of each judged probe.
+    """Judge one cell over the deciding variants of each judged probe.
 
     Args:
         record: What the environment did.
         judged: Names of the probes that decide; the record's own when None.
-        firsts: Probe -> its first variant; the first one in case order when None.
+        deciding: Probe -> the variants that count: the first, or all of a family; the record's own when None.
     """
     environment = judge_environment(record)
     if environment is not None:
@@ -109,11 +110,10 @@ def judge_record(
     if not names:
         return NO_JUDGE
     cases = settle_cases(record.cases)
-    known = first_variants(cases) if firsts is None else firsts
-    parts = [
-        judge_cases([case for case in cases if case.probe == name and case.variant == known.get(name)])
-        for name in names
-    ]
+    families = {name for name, probe in record.probes.items() if probe.family}
+    known = deciding_variants(cases, families) if deciding is None else deciding
+    pairs = [(name, variant) for name in names for variant in known.get(name, ("",))]
+    parts = [judge_cases([case for case in cases if (case.probe, case.variant) == pair]) for pair in pairs]
     verdict = _join(part.verdict for part in parts)
     if verdict == GOOD:
         return Judgement(GOOD)
@@ -121,12 +121,14 @@ def judge_record(
     return msgspec.structs.replace(first, verdict=verdict)
 
 
-def first_variants(cases: Iterable[CaseRecord]) -> dict[str, str]:
-    """Return probe -> the variant that stands first in case order; the others are alternatives."""
-    firsts: dict[str, str] = {}
+def deciding_variants(cases: Iterable[CaseRecord], families: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return probe -> the variant that stands first in case order, the others being alternatives; all of a family."""
+    found: dict[str, dict[str, None]] = {}
     for case in cases:
-        firsts.setdefault(case.probe, case.variant)
-    return firsts
+        variants = found.setdefault(case.probe, {})
+        if not variants or case.probe in families:
+            variants[case.variant] = None
+    return {probe: tuple(variants) for probe, variants in found.items()}
 
 
 def first_problem(cases: Iterable[CaseRecord]) -> CaseRecord:
@@ -171,7 +173,9 @@ def _shape_frozen(lane: Sequence[CaseRecord]) -> list[CaseRecord]:
     return [
         case
         for case in lane
-        if case.size != exported and case.outcome == "failed" and (case.stage == "run" or case.reason == "shape")
+        if case.size != exported
+        and case.outcome == "failed"
+        and (case.stage == "run" or case.reason in {"shape", "truncated"})
     ]
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from matrixscan.analysis.findings import Figure, Finding, first_line
 from matrixscan.analysis.judge import BAD, GOOD, UNKNOWN
-from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.analysis.view import CellView, ProbeVariant, ScanView
 from matrixscan.harness.protocol import ENVIRONMENT_STAGES
 from matrixscan.records.types import Error
 
@@ -34,12 +34,17 @@ def cell_text(finding: Finding) -> str:
         return "n/a"
     if finding.verdict != BAD:
         return _with_lanes(_clip(_unknown(finding.stage, finding.outcome, finding.reason, finding.error)), finding)
-    return _with_lanes(_problem_text(finding) + _count(finding), finding)
+    return _with_lanes(_announced(finding) + _problem_text(finding) + _count(finding), finding)
 
 
 def models_table(view: ScanView) -> Table:
-    """One row a cell: its axes, its verdict, then one column for every judged (probe, variant)."""
+    """One row a cell: its axes, its verdict, then one column for every judged (probe, variant).
+
+    The other way round where there are more of those than fit side by side.
+    """
     judged = [subject for subject in view.subjects if subject.judged]
+    if len(judged) > _MOST_CELL_COLUMNS >= len(view.cells):
+        return _turned(view, judged)
     main = [axis for axis in MAIN_AXES if any(axis in cell.axes for cell in view.cells)]
     others = any(axis not in MAIN_AXES for cell in view.cells for axis in cell.axes)
     heads = [subject.key if subject.first else f"{subject.key} (alternative)" for subject in judged]
@@ -54,6 +59,25 @@ def models_table(view: ScanView) -> Table:
             )
             for cell in view.cells
         ),
+    )
+
+
+def _turned(view: ScanView, judged: Sequence[ProbeVariant]) -> Table:
+    ids = short_ids([cell.id for cell in view.cells])
+    rows = [("verdict", *(cell.verdict for cell in view.cells))]
+    for subject in judged:
+        name = subject.key if subject.first else f"{subject.key} (alternative)"
+        rows.append((name, *(cell_text(cell.findings[subject.key]) for cell in view.cells)))
+    return Table(("model", *ids), tuple(rows))
+
+
+def pictures(view: ScanView) -> tuple[tuple[str, str], ...]:
+    """Return what each difference picture shows, and its file in the report's folder."""
+    return tuple(
+        (f"{cell.id} {case.id}", str(case.facts["picture"]))
+        for cell in view.cells
+        for case in cell.cases
+        if isinstance(case.facts.get("picture"), str)
     )
 
 
@@ -110,7 +134,7 @@ def _problem_text(finding: Finding) -> str:
     if finding.stage == "compare" and finding.reason == "mismatch" and figure is not None:
         where = _figure_lane(finding, figure)
         return f"compare: mismatch, {figure_text(figure)} ({where})"
-    where = f" ({finding.lane.replace(' ', ', opset ', 1)})" if finding.lane else ""
+    where = f" ({_where(finding.lane)})" if finding.lane else ""
     stage = finding.stage or "stage unknown"
     if finding.reason == "shape_frozen" or (finding.stage == "compare" and finding.reason not in {None, "error"}):
         return f"{stage}: {finding.reason}{_at(finding.size)}{where}"
@@ -125,7 +149,7 @@ def _figure_lane(finding: Finding, figure: Figure) -> str:
             figure.precision,
             figure.runner,
         ):
-            return lane.label.replace(" ", ", opset ", 1)
+            return _where(lane.label)
     return f"{figure.exporter}, opset {figure.opset}"
 
 
@@ -160,12 +184,23 @@ def _quoted(outcome: str, reason: str | None, error: Error | None) -> str:
 
 
 def _finding_line(cell_id: str, finding: Finding) -> str:
-    where = f" ({finding.lane.replace(' ', ', opset ', 1)}{_at(finding.size)})" if finding.lane else ""
+    where = f" ({_where(finding.lane)}{_at(finding.size)})" if finding.lane else ""
     said = _quoted(finding.outcome, finding.reason, finding.error)
     line = f"{cell_id} {finding.probe}/{finding.variant}: {finding.stage}: {said}{where}"
     if finding.figure is not None:
         line += f"; worst {figure_text(finding.figure)} ({_figure_lane(finding, finding.figure)})"
-    return _with_lanes(line + _count(finding), finding)
+    known = "".join(f"; announced until {entry.until}: {entry.reason}" for entry in finding.announced)
+    return _with_lanes(line + _count(finding), finding) + known
+
+
+def _announced(finding: Finding) -> str:
+    """Return a mark for a finding all of whose bad cases were announced."""
+    return "as announced: " if finding.bad and not finding.surprising else ""
+
+
+def _where(lane: str) -> str:
+    exporter, _, opset = lane.partition(" ")
+    return f"{exporter}, opset {opset}" if opset[:1].isdigit() else lane
 
 
 def _count(finding: Finding) -> str:

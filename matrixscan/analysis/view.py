@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,11 +13,12 @@ from matrixscan.analysis.judge import (
     NO_RECORD,
     UNKNOWN,
     Judgement,
-    first_variants,
+    deciding_variants,
     judge_environment,
     judge_record,
     settle_cases,
 )
+from matrixscan.analysis.known import known_failures
 from matrixscan.analysis.merge import one_record_each, probe_summaries
 from matrixscan.harness.protocol import CASE_STAGES
 from matrixscan.plan.types import Case
@@ -32,7 +33,7 @@ class ProbeVariant(msgspec.Struct, frozen=True):
     probe: str
     variant: str
     judged: bool  # its probe is one that decides verdicts
-    first: bool  # it is the variant that does; the others are alternatives
+    first: bool  # it is a variant that does; the others are alternatives
 
     @property
     def key(self) -> str:
@@ -75,7 +76,7 @@ class ScanView(msgspec.Struct, frozen=True):
 
 class _Scope(msgspec.Struct, frozen=True):
     judged: tuple[str, ...]
-    firsts: dict[str, str]
+    deciding: dict[str, tuple[str, ...]]
     subjects: tuple[ProbeVariant, ...]
     cases: tuple[Case, ...]
 
@@ -88,6 +89,7 @@ def build_view(
     *,
     judged: Sequence[str] = (),
     cases: Sequence[Case] = (),
+    families: Collection[str] = (),
 ) -> ScanView:
     """Judge a scan.
 
@@ -99,12 +101,13 @@ def build_view(
         judged: Probes that decide; without any, those the records name.
         cases: The plan's cases. With them a case that a record lacks counts as not run, and the first variant
             of a probe is the plan's; without them a record's own cases are all there is.
+        families: Probes whose variants are different models, besides those the records call so.
     """
     order = {cell_id: position for position, (cell_id, _) in enumerate(planned)}
     chosen, warnings = one_record_each(records, order)
     kept = sorted(chosen.values(), key=lambda record: order[record.id])
     conflicts = data_conflicts(kept)
-    scope = _scope(kept, tuple(judged), tuple(cases))
+    scope = _scope(kept, tuple(judged), tuple(cases), families)
     cells = tuple(_cell(cell_id, axes, chosen.get(cell_id), scope) for cell_id, axes in planned)
     return ScanView(
         matrix=matrix,
@@ -113,7 +116,12 @@ def build_view(
         subjects=scope.subjects,
         probes=probe_summaries(kept),
         judged=scope.judged,
-        warnings=(*(conflict.describe() for conflict in conflicts), *warnings, *_suspects(cells, scope.subjects)),
+        warnings=(
+            *(conflict.describe() for conflict in conflicts),
+            *warnings,
+            *_suspects(cells, scope.subjects),
+            *_announcements(cells),
+        ),
         conflicts=conflicts,
     )
 
@@ -129,14 +137,27 @@ def _suspects(cells: Sequence[CellView], subjects: Sequence[ProbeVariant]) -> li
     return found
 
 
+def _announcements(cells: Sequence[CellView]) -> list[str]:
+    """Return a warning for every announced failure that no longer happens or whose date has passed."""
+    lines = []
+    for cell in cells:
+        for key, finding in cell.findings.items():
+            for known in finding.known:
+                if not known.cases and known.passed:
+                    lines.append(f"{cell.id} {key}: announced to fail ({known.reason}), and all {known.passed} passed")
+                elif known.cases and known.expired:
+                    lines.append(f"{cell.id} {key}: the announcement ({known.reason}) ran out on {known.until}")
+    return lines
+
+
 def _cell(cell_id: str, axes: Mapping[str, str], record: Record | None, scope: _Scope) -> CellView:
     if record is None:
         return _cell_not_run(cell_id, axes, scope)
     environment = judge_environment(record)
     whole = record if environment else _with_missing_cases(record, scope.cases)
-    judgement = judge_record(whole, judged=scope.judged, firsts=scope.firsts)
+    judgement = judge_record(whole, judged=scope.judged, deciding=scope.deciding)
     cases = settle_cases(whole.cases)
-    findings = _findings(scope, cases, environment)
+    findings = _findings(scope, cases, environment, record)
     return CellView(
         id=cell_id,
         axes=dict(axes),
@@ -177,16 +198,18 @@ def _cell_not_run(cell_id: str, axes: Mapping[str, str], scope: _Scope) -> CellV
     )
 
 
-def _findings(scope: _Scope, cases: Sequence[CaseRecord], environment: Judgement | None) -> dict[str, Finding]:
-    return {
-        subject.key: build_finding(
-            subject.probe,
-            subject.variant,
-            [case for case in cases if (case.probe, case.variant) == (subject.probe, subject.variant)],
-            environment,
-        )
-        for subject in scope.subjects
-    }
+def _findings(
+    scope: _Scope, cases: Sequence[CaseRecord], environment: Judgement | None, record: Record | None = None
+) -> dict[str, Finding]:
+    groups: dict[tuple[str, str], list[CaseRecord]] = {}
+    for case in cases:
+        groups.setdefault((case.probe, case.variant), []).append(case)
+    found = {}
+    for subject in scope.subjects:
+        own = groups.get((subject.probe, subject.variant), [])
+        known = known_failures(record, subject.probe, own) if record else ()
+        found[subject.key] = build_finding(subject.probe, subject.variant, own, environment, known)
+    return found
 
 
 def _with_missing_cases(record: Record, planned: Sequence[Case]) -> Record:
@@ -204,11 +227,14 @@ def _with_missing_cases(record: Record, planned: Sequence[Case]) -> Record:
     return msgspec.structs.replace(record, cases=record.cases + missing)
 
 
-def _scope(records: Sequence[Record], judged: tuple[str, ...], planned: tuple[Case, ...]) -> _Scope:
+def _scope(
+    records: Sequence[Record], judged: tuple[str, ...], planned: tuple[Case, ...], families: Collection[str]
+) -> _Scope:
     names = judged or tuple(dict.fromkeys(name for record in records for name in record.judged))
     cases: list[Any] = [*planned, *(case for record in records for case in record.cases)]
-    firsts = first_variants(cases)
+    families = {name for record in records for name, probe in record.probes.items() if probe.family} | set(families)
+    deciding = deciding_variants(cases, families)
     pairs = dict.fromkeys((case.probe, case.variant) for case in cases)
-    subjects = [ProbeVariant(probe, variant, probe in names, firsts[probe] == variant) for probe, variant in pairs]
+    subjects = [ProbeVariant(probe, variant, probe in names, variant in deciding[probe]) for probe, variant in pairs]
     subjects.sort(key=lambda subject: names.index(subject.probe) if subject.judged else len(names))
-    return _Scope(names, firsts, tuple(subjects), planned)
+    return _Scope(names, deciding, tuple(subjects), planned)

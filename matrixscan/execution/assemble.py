@@ -11,12 +11,13 @@ from matrixscan import __version__
 from matrixscan.environment.harness import harness_digest
 from matrixscan.environment.lock import read_lock
 from matrixscan.execution.overlays import own_packages
+from matrixscan.execution.pictures import draw_pictures
 from matrixscan.execution.requests import case_fields
 from matrixscan.execution.state import CellRun, utc_now
 from matrixscan.records.build import case_records, import_stage, lift_digests
 from matrixscan.records.events import Fold
 from matrixscan.records.redact import Redactor
-from matrixscan.records.types import SCHEMA_VERSION, CaseRecord, Lock, ProbeRecord, Record, StageRecord
+from matrixscan.records.types import SCHEMA_VERSION, CaseRecord, ExpectedFailure, Lock, ProbeRecord, Record, StageRecord
 
 
 def redactor(run: CellRun) -> Redactor:
@@ -28,6 +29,7 @@ def assemble(run: CellRun) -> Record:
     """Return the record of what the run did, redacted."""
     task, fold = run.task, run.fold()
     cases = _cases(run, fold)
+    draw_pictures(run, cases)
     stages = tuple(run.stages)
     if all(stage.outcome == "passed" for stage in stages):
         imported = import_stage(fold, run.log)
@@ -78,11 +80,20 @@ def _lock(run: CellRun) -> Lock | None:
 def _probe(run: CellRun, name: str, cases: tuple[CaseRecord, ...]) -> ProbeRecord:
     probe = next(probe for probe in run.task.probes if probe.name == name)
     overlay = run.overlays.get(name)
-    weights, inputs = lift_digests(cases, name)
+    weights, inputs = lift_digests(cases, name, family=probe.family)
     # A probe that was not asked for now may have cases of an earlier scan; its packages are in its lock.
     known = read_lock(run.reports.lock_path(run.task.cell.id, name)) if overlay is None else None
     packages = overlay.packages if overlay else own_packages(known)
-    return ProbeRecord(probe.digest, probe.summary, probe.license, packages, weights, inputs)
+    return ProbeRecord(
+        digest=probe.digest,
+        summary=probe.summary,
+        license=probe.license,
+        requirements=packages,
+        weights=weights,
+        inputs=inputs,
+        family=probe.family,
+        expected=tuple(ExpectedFailure(known.match, known.reason, known.until, known.when) for known in probe.expected),
+    )
 
 
 def _timings(stages: tuple[StageRecord, ...], cases: tuple[CaseRecord, ...], wall: float) -> dict[str, float]:

@@ -19,31 +19,56 @@ def case_fields(case: Case) -> dict[str, Any]:
     return dict(msgspec.structs.asdict(case))
 
 
-def effective_tolerances(probe: Probe, tolerances: Tolerances) -> tuple[float, float]:
-    """Return rtol and atol: the probe's where it sets them, else the matrix's."""
+def tolerance_table(probe: Probe, tolerances: Tolerances) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return rtol and atol by precision and output; under the empty name, those of every other output."""
     rtol = tolerances.rtol if probe.rtol is None else probe.rtol
-    return rtol, tolerances.atol if probe.atol is None else probe.atol
+    atol = tolerances.atol if probe.atol is None else probe.atol
+    half = probe.fp16 or tolerances.fp16
+    full = {"": (rtol, atol)}
+    low = {"": (half.rtol, half.atol)}
+    for name, own in probe.compare.items():
+        full[name] = (rtol if own.rtol is None else own.rtol, atol if own.atol is None else own.atol)
+        low[name] = (half.rtol, half.atol) if own.fp16 is None else (own.fp16.rtol, own.fp16.atol)
+    return {"fp32": full, "fp16": low}
+
+
+def effective_tolerances(probe: Probe, tolerances: Tolerances, precision: str, output: str) -> tuple[float, float]:
+    """Return rtol and atol of one output in one precision."""
+    table = tolerance_table(probe, tolerances)["fp32" if precision == "fp32" else "fp16"]
+    return table.get(output, table[""])
 
 
 def probe_fields(probe: Probe, tolerances: Tolerances, overlay: Path | None) -> dict[str, Any]:
     """Return what the harness needs of a probe."""
     path = Path(probe.path).resolve()
-    rtol, atol = effective_tolerances(probe, tolerances)
+    single = {"": {"outputs": list(probe.outputs), "dynamic": _dynamic(probe.dynamic)}}
+    chain = {
+        name: {"outputs": list(stage.outputs), "dynamic": _dynamic(stage.dynamic)}
+        for name, stage in probe.stages.items()
+    }
     return {
         "name": probe.name,
         "file": str(path),
+        "row": probe.row,
         "digest": probe.digest,
         "overlay": [] if overlay is None else [str(overlay)],
         "weights": None if probe.weights is None else str(path.parent / probe.weights),
+        "checkpoint": None if probe.checkpoint is None else str(path.parent / probe.checkpoint),
         "nonfinite": probe.nonfinite,
-        "rtol": rtol,
-        "atol": atol,
+        "family": probe.family,
+        "samples": probe.samples,
+        "tolerances": tolerance_table(probe, tolerances),
+        "agree": {name: own.agree for name, own in probe.compare.items() if own.agree is not None},
+        "pictures": [name for name, own in probe.compare.items() if own.picture],
         "variants": list(probe.variants),
-        "outputs": list(probe.outputs),
         "export_size": probe.export_size,
         "run_sizes": list(probe.run_sizes),
-        "dynamic": {name: {str(axis): text for axis, text in axes.items()} for name, axes in probe.dynamic.items()},
+        "stages": single | chain,
     }
+
+
+def _dynamic(dynamic: Mapping[str, Mapping[Any, str]]) -> dict[str, dict[str, str]]:
+    return {name: {str(axis): text for axis, text in axes.items()} for name, axes in dynamic.items()}
 
 
 def batches(task: Task, overlays: Mapping[str, Overlay]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import os
 import numpy as np
 
 from . import weights
-from .probe import load_probe
+from .probe import draw_inputs, load_probe
 
 _SAMPLES = 16
 _SMALLEST_VARIANCE = 1e-3
@@ -21,11 +21,11 @@ def calibrate(request, out_dir, events):
     import torch
 
     for name, spec in request["probes"].items():
-        probe = load_probe(spec)
-        model = probe.build(spec["variants"][0]).eval()
+        variant = spec["variants"][0]
+        model = load_probe(spec).build(variant).eval()
         weights.fill(model, name)
         samples = [
-            probe.inputs(dict(spec["export_size"]), weights.generator(name, "calibration", str(index)))
+            draw_inputs(spec, variant, spec["export_size"], weights.generator(name, "calibration", str(index)))
             for index in range(_SAMPLES)
         ]
         arrays = [np.concatenate([sample[key] for sample in samples]) for key in samples[0]]

@@ -4,6 +4,8 @@ Work that several cases share is done once and remembered by `protocol.share_key
 of errors and memory measurement live here, so that a backend holds only its own verbs.
 """
 
+import collections
+import contextlib
 import copy
 import errno
 import os
@@ -12,11 +14,11 @@ import time
 
 import numpy as np
 
-from . import isolate, reference
-from .backends import find_backend
-from .compare import compare
-from .probe import Requirement
-from .protocol import share_key
+from . import isolate, pictures, reference, stages
+from .backends import Unsupported, Unusable, find_exporter, find_runner
+from .chain import Mislabelled, tensors
+from .probe import Requirement, make_inputs, post_process
+from .protocol import HALF, converted_to, share_key
 
 _REPEATS = 5
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
@@ -26,9 +28,10 @@ _REPEAT_SECONDS = 0.25
 class Stop(Exception):
     """A case ends here, at the stage being worked on."""
 
-    def __init__(self, outcome, reason, error=None, outputs=()):
+    def __init__(self, outcome, reason, error=None, outputs=(), facts=None):
         super().__init__(reason)
-        self.outcome, self.reason, self.error, self.outputs = outcome, reason, error, list(outputs)
+        self.outcome, self.reason, self.error = outcome, reason, error
+        self.outputs, self.facts = list(outputs), facts or {}
 
 
 def run_cases(request, out_dir, events):
@@ -71,7 +74,7 @@ class Bench:
                 "error": stop.error,
                 "outputs": stop.outputs,
                 "seconds": seconds,
-                "facts": facts,
+                "facts": dict(facts, **stop.facts),
             }
         outputs = self.memory[share_key(case, "compare"), "compare"][1]["outputs"]
         return {"stage": None, "outcome": "passed", "outputs": outputs, "seconds": seconds, "facts": facts}
@@ -102,84 +105,127 @@ def _attempt(work, bench, case):
         return None, work(bench, case)
     except Stop as stop:
         return stop, {}
-    except Requirement as error:
-        return Stop("skipped", "requirement", described(error)), {}
-    except OSError as error:
-        # A full disk says nothing about the combination.
-        outcome = "infra" if error.errno in _DISK else "failed"
-        return Stop(outcome, "error", described(error)), {}
-    except MemoryError as error:
-        return Stop("crashed", "memory", described(error)), {}
     except Exception as error:
-        return Stop("failed", "error", described(error)), {}
+        return Stop(*_meaning(error), described(error)), {}
+
+
+def _meaning(error):
+    """Return outcome and reason of an exception."""
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return "infra", "error"  # a full disk says nothing about the combination
+    return next((meaning for kind, meaning in _MEANINGS if isinstance(error, kind)), ("failed", "error"))
+
+
+_MEANINGS = (
+    (Unsupported, ("infeasible", "unsupported")),
+    (Unusable, ("failed", "unusable")),
+    (Requirement, ("skipped", "requirement")),
+    (Mislabelled, ("failed", "outputs")),
+    (MemoryError, ("crashed", "memory")),
+)
 
 
 def _build(bench, case):
-    model, digest = reference.build(bench.spec(case), case["variant"])
-    return {"model": model, "facts": {"weights": digest}}
+    chain, digest = reference.build(bench.spec(case), case["variant"])
+    return {"chain": chain, "facts": {"weights": digest}}
 
 
 def _eager(bench, case):
-    spec = bench.spec(case)
-    model = bench.kept(case, "build")["model"]
-    made = reference.run(spec, model, case["size"])
-    _refuse_mislabelled(spec, made)
-    if not made["finite"] and not spec["nonfinite"]:
+    spec, variant, size = bench.spec(case), case["variant"], case["size"]
+    chain = bench.kept(case, "build")["chain"]
+    samples = reference.run(spec, chain, variant, size)
+    _refuse_unknown_axes(spec, chain, samples[0])
+    if not spec["nonfinite"] and not all(map(reference.finite, samples)):
         raise Stop(
             "failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"}
         )
-    if not bench.memory.get("sees"):
-        blind = reference.blind_outputs(spec, model, made)
-        if blind:
-            words = "other inputs move %s by less than ten times the tolerance" % ", ".join(blind)
-            raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
-        bench.memory["sees"] = True
+    if "seen" not in bench.memory:
+        seen = samples[0], reference.moved(spec, chain, variant, size, samples[0])
+        _refuse_blind(spec, "fp32", seen)
+        bench.memory["seen"] = seen
     # After other inputs have been through the model, so that what it remembers of them shows.
-    if not reference.repeats(spec, model, made):
+    if not reference.repeats(spec, chain, samples[0]):
         words = "eager gives other outputs for the same inputs: the model draws random numbers or keeps state"
         raise Stop("skipped", "nondeterministic", {"type": "UnstableReference", "message": words})
-    eager_ms = _latency(lambda: reference.forward(model, made["inputs"]))
-    return {**made, "facts": {"inputs": made["digest"], "eager_ms": eager_ms}}
+    eager_ms = _latency(lambda: chain.run(samples[0]["inputs"], chain.eager(), "reference"))
+    facts = {"inputs": reference.digest(samples), "eager_ms": eager_ms}
+    if len(samples) > 1:
+        facts["samples"] = len(samples)
+    return {"samples": samples, "facts": facts}
 
 
-def _refuse_mislabelled(spec, made):
-    """Stop where the probe's block says something else than its model does, before that looks like a bad export."""
-    if len(made["outputs"]) != len(spec["outputs"]):
-        words = "the probe names %d outputs, eager gives %d" % (len(spec["outputs"]), len(made["outputs"]))
-        raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
-    unknown = sorted(set(spec["dynamic"]) - set(made["inputs"]) - set(spec["outputs"]))
-    if unknown:
-        words = "`dynamic` names what is neither input nor output: %s" % ", ".join(unknown)
-        raise Stop("failed", "error", {"type": "UnknownAxes", "message": words})
+def _refuse_blind(spec, precision, seen):
+    blind = reference.blind_outputs(spec, precision, *seen)
+    if blind:
+        words = "other inputs move %s by less than ten times the tolerance" % ", ".join(blind)
+        raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
+
+
+def _refuse_unknown_axes(spec, chain, made):
+    """Stop where the probe's block names tensors its model does not have, before that looks like a bad export."""
+    for stage, calls in made["trace"].items():
+        known = {*chain.outputs.get(stage, ()), *(name for feeds, _ in calls for name in feeds)}
+        unknown = sorted(set(chain.dynamic(stage)) - known)
+        if calls and unknown and not spec["family"]:
+            words = "`dynamic` names what is neither input nor output: %s" % ", ".join(unknown)
+            raise Stop("failed", "error", {"type": "UnknownAxes", "message": words})
 
 
 def _export(bench, case):
-    exporter = find_backend("exporter", case["exporter"])
-    unsupported = exporter.unsupported(case["opset"])
+    exporter = find_exporter(case["exporter"])
+    precision = converted_to(case["precision"])
+    unsupported = exporter.unsupported(case["opset"], precision)
     if unsupported:
-        raise Stop("infeasible", "unsupported", {"type": "Unsupported", "message": unsupported})
+        raise Unsupported(unsupported)
     folder = os.path.join(bench.out_dir, "artifacts", share_key(case, "export").replace("/", "~"))
-    path = os.path.join(folder, "model" + exporter.SUFFIX)
+    chain = bench.kept(case, "build")["chain"]
+    paths = {stage: os.path.join(folder, chain.label(stage) + exporter.SUFFIX) for stage in chain.stages}
     # A crash in a later stage restarts the process; a whole artifact of the same model is used again.
     marker, source = folder + ".whole", bench.spec(case)["digest"] + bench.kept(case, "build")["facts"]["weights"]
     if not _says(marker, source):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        _write_artifact(bench, case, exporter, path)
+        _write_artifacts(bench, case, exporter, paths)
         with open(marker, "w") as file:
             file.write(source)
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
-    return {"path": path, "facts": {"artifact_bytes": size}}
+    return {"paths": paths, "facts": {"artifact_bytes": size}}
 
 
-def _write_artifact(bench, case, exporter, path):
-    spec = bench.spec(case)
+def _write_artifacts(bench, case, exporter, paths):
+    spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
     # Not the sample the cases run: what the export baked in of its inputs' values must show.
-    inputs = reference.make_inputs(spec, spec["export_size"], "export")
-    named = dict(zip(inputs, reference.tensors(inputs)))
-    dynamic = {name: {int(axis): label for axis, label in axes.items()} for name, axes in spec["dynamic"].items()}
-    model = reference.copied(bench.kept(case, "build")["model"])
-    exporter.export(model, named, path, outputs=spec["outputs"], dynamic=dynamic, opset=case["opset"])
+    inputs = make_inputs(spec, case["variant"], spec["export_size"], "export")
+    _, trace = chain.run(inputs, chain.eager(), "reference")
+    for stage, path in paths.items():
+        with _naming(stage):
+            if not trace[stage]:
+                raise LookupError("the pipeline does not call this stage for the export's inputs")
+            feeds = trace[stage][0][0]
+            exporter.export(
+                reference.copied(chain.stages[stage]),
+                dict(zip(feeds, tensors(feeds))),
+                path,
+                outputs=list(chain.outputs[stage]),
+                dynamic=chain.dynamic(stage),
+                opset=case["opset"],
+                precision=converted_to(case["precision"]),
+            )
+
+
+@contextlib.contextmanager
+def _naming(stage):
+    """Put the stage of a chain in front of what went wrong in it."""
+    try:
+        yield
+    except (Stop, Unsupported, Requirement, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if not stage:
+            raise
+        found = described(error)
+        reason = "unusable" if isinstance(error, Unusable) else "error"
+        raise Stop("failed", reason, dict(found, message="%s: %s" % (stage, found["message"]))) from error
 
 
 def _says(path, text):
@@ -191,76 +237,112 @@ def _says(path, text):
 
 
 def _check(bench, case):
-    exporter = find_backend("exporter", case["exporter"])
-    facts = exporter.check(bench.kept(case, "export")["path"])
-    found = facts.get("opset_found", {}).get("ai.onnx", case["opset"])
-    if found != case["opset"]:
-        # Or an artifact of another opset would be called good at this one.
-        words = "asked for opset %d, the exporter wrote opset %d" % (case["opset"], found)
-        raise Stop("infeasible", "unsupported", {"type": "OtherOpset", "message": words})
+    exporter = find_exporter(case["exporter"])
+    facts = {}
+    for stage, path in bench.kept(case, "export")["paths"].items():
+        with _naming(stage):
+            found = exporter.check(path)
+        opset = found.get("opset_found", {}).get("ai.onnx", case["opset"])
+        if opset != case["opset"]:
+            # Or an artifact of another opset would be called good at this one.
+            words = "asked for opset %d, the exporter wrote opset %d" % (case["opset"], opset)
+            raise Stop("infeasible", "unsupported", {"type": "OtherOpset", "message": words})
+        operators = collections.Counter(facts.get("operators", {})) + collections.Counter(found.get("operators", {}))
+        facts.update(found)
+        if operators:
+            facts["operators"] = dict(sorted(operators.items()))
     return {"facts": facts}
 
 
 def _load(bench, case):
-    runner = find_backend("runner", case["runner"])
-    unsupported = runner.unsupported()
+    runner = find_runner(case["runner"])
+    unsupported = runner.unsupported(case["precision"])
     if unsupported:
-        raise Stop("infeasible", "unsupported", {"type": "Unsupported", "message": unsupported})
-    handle = runner.load(bench.kept(case, "export")["path"], bench.request["threads"])
-    return {"handle": handle, "runner": runner}
+        raise Unsupported(unsupported)
+    handles = {}
+    for stage, path in bench.kept(case, "export")["paths"].items():
+        with _naming(stage):
+            handles[stage] = runner.load(path, bench.request["threads"], case["precision"])
+    return {"handles": handles, "runner": runner}
 
 
 def _run(bench, case):
-    loaded = bench.kept(case, "load")
-    inputs = bench.kept(case, "eager")["inputs"]
-    wanted = loaded["runner"].input_names(loaded["handle"])
-    missing = sorted(set(wanted) - set(inputs))
-    if missing:
-        words = "the artifact asks for inputs the probe does not have: " + ", ".join(missing)
-        raise Stop("failed", "error", {"type": "UnknownInputs", "message": words})
-    feeds = {name: inputs[name].copy() for name in wanted}
-    # Copies: what a runner hands out may be a buffer that its next run overwrites, or uses as input.
-    runs = [copy.deepcopy(loaded["runner"].run(loaded["handle"], copy.deepcopy(feeds))) for _ in range(2)]
-    facts = {"runner_ms": _latency(lambda: loaded["runner"].run(loaded["handle"], feeds))}
-    pruned = sorted(set(inputs) - set(wanted))
+    spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
+    call, pruned = _exported(bench, case)
+    runs, parts = [], []
+    for made in bench.kept(case, "eager")["samples"]:
+        # Twice, and copies: what a runner hands out may be a buffer that its next run overwrites, or uses as input.
+        runs.append([chain.run(copy.deepcopy(made["inputs"]), call, "exported") for _ in range(2)])
+        if not chain.single:
+            parts.append({stage: [call(stage, feeds) for feeds, _ in made["trace"][stage]] for stage in chain.stages})
+    first = bench.kept(case, "eager")["samples"][0]
+    facts = {"runner_ms": _latency(lambda: chain.run(first["inputs"], call, "exported"))}
     if pruned:
-        facts["pruned_inputs"] = pruned
-    return {"runs": runs, "facts": facts}
+        facts["pruned_inputs"] = sorted(pruned)
+    if not chain.single:
+        facts["given"] = stages.given(spec, case["precision"], first["trace"], runs[0][0][1])
+    outputs = [
+        [post_process(spec, raw, made["inputs"]) for raw, _ in pair]
+        for made, pair in zip(bench.kept(case, "eager")["samples"], runs)
+    ]
+    return {"outputs": outputs, "parts": parts, "facts": facts}
+
+
+def _exported(bench, case):
+    """Return what runs an exported stage, and a set that fills with the inputs the exporter left out."""
+    loaded, chain = bench.kept(case, "load"), bench.kept(case, "build")["chain"]
+    runner, pruned = loaded["runner"], set()
+
+    def call(stage, feeds):
+        handle = loaded["handles"][stage]
+        wanted = runner.input_names(handle)
+        missing = sorted(set(wanted) - set(feeds))
+        if missing:
+            words = "the artifact asks for inputs the probe does not have: " + ", ".join(missing)
+            raise Stop("failed", "error", {"type": "UnknownInputs", "message": words})
+        pruned.update(set(feeds) - set(wanted))
+        with _naming(stage):
+            arrays = [np.asarray(array) for array in runner.run(handle, {name: feeds[name].copy() for name in wanted})]
+        if len(arrays) != len(chain.outputs[stage]):
+            words = "eager gives %d outputs%s, the runner %d" % (
+                len(chain.outputs[stage]),
+                " of stage " + stage if stage else "",
+                len(arrays),
+            )
+            raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
+        return copy.deepcopy(arrays)
+
+    return call, pruned
 
 
 def _compare(bench, case):
-    spec, made, runs = bench.spec(case), bench.kept(case, "eager"), bench.kept(case, "run")["runs"]
-    verdicts = [_against(spec, made["outputs"], made["noise"], run) for run in runs]
-    outputs = next((outputs for outputs in verdicts if not _all_passed(outputs)), verdicts[0])
-    between = _against(spec, [np.asarray(out) for out in runs[0]], made["noise"], runs[1])
-    unstable = [output["name"] for output in between if output["reason"] not in (None, "blind")]
+    spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
+    samples, ran = bench.kept(case, "eager")["samples"], bench.kept(case, "run")
+    if case["precision"] in HALF:
+        _refuse_blind(spec, case["precision"], bench.memory["seen"])
+    outputs, unstable = stages.judge(spec, chain, case["precision"], samples, ran)
+    facts = pictures.save(bench.out_dir, case["id"], spec, samples, ran, outputs)
     if unstable:
         words = "two runs of the runner on one input differ in " + ", ".join(unstable)
-        raise Stop("failed", "nondeterministic", {"type": "Nondeterministic", "message": words}, outputs)
-    reasons = [output["reason"] for output in outputs if not output["passed"]]
-    wrong = [reason for reason in reasons if reason != "blind"]
+        raise Stop("failed", "nondeterministic", {"type": "Nondeterministic", "message": words}, outputs, facts)
+    wrong = [output for output in outputs if not output["passed"] and output["reason"] != "blind"]
     if wrong:
-        raise Stop("failed", wrong[0], None, outputs)
-    if reasons or not outputs:
+        differing = _given_otherwise(wrong, ran["facts"].get("given", {}))
+        if differing:
+            words = "every stage agrees by itself, and was not given the same: " + differing
+            raise Stop("failed", "pipeline", {"type": "OtherInputs", "message": words}, outputs, facts)
+        raise Stop("failed", wrong[0]["reason"], None, outputs, facts)
+    if not outputs or any(not output["passed"] for output in outputs):
         words = "outputs without elements prove nothing at this size"
         raise Stop("skipped", "blind", {"type": "EmptyOutput", "message": words}, outputs)
     return {"outputs": outputs}
 
 
-def _all_passed(outputs):
-    return bool(outputs) and all(output["passed"] for output in outputs)
-
-
-def _against(spec, expected, noises, run):
-    if not len(run) == len(expected) == len(spec["outputs"]):
-        words = "the probe names %d outputs, eager gives %d, the runner %d" % (
-            len(spec["outputs"]),
-            len(expected),
-            len(run),
-        )
-        raise Stop("failed", "outputs", {"type": "OutputCount", "message": words})
-    rows = zip(spec["outputs"], map(np.asarray, run), expected, noises)
-    return [compare(*row, spec["rtol"], spec["atol"]) for row in rows]
+def _given_otherwise(wrong, given):
+    """Say which stages were given something else, if nothing but the whole is wrong; else an empty text."""
+    if any(output["part"] is not None for output in wrong):
+        return ""
+    return "; ".join("%s: %s" % (stage, words) for stage, words in given.items() if words != stages.SAME)
 
 
 def _latency(call):

@@ -6,7 +6,8 @@ An output passes when shape, element type and the positions of NaN and infinitie
 decision the noise can be as large as the signal, and a tolerance as large as the signal would pass anything. A few
 huge elements (masked scores of -1e9) have huge noise; they are kept from lending it to the others.
 
-Outputs that are not floating must be equal; their differences are taken as integers, which float64 cannot hold.
+Outputs that are not floating must be equal, or in as large a share of their elements as the probe asks; their
+differences are taken as integers, which float64 cannot hold.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ NOISE_CAP = 0.01
 _RMS_OF_QUARTILE = 3.14
 
 
-def compare(name, out, reference, noise, rtol, atol):
+def compare(name, out, reference, noise, bounds, part=None):
     """Return every metric needed to judge again with other tolerances.
 
     Args:
@@ -25,11 +26,13 @@ def compare(name, out, reference, noise, rtol, atol):
         out: array from the runner.
         reference: array from eager.
         noise: max |fp32 eager - fp64 eager| of this output, or None where it could not be had.
-        rtol: relative tolerance.
-        atol: absolute tolerance.
+        bounds: rtol, atol, and the share of elements that must be equal where the output is not floating.
+        part: the stage of a chain this is an output of; None for the whole.
     """
+    rtol, atol, agree = bounds
     result = {
         "name": name,
+        "part": part,
         "passed": False,
         "reason": None,
         "shape": list(out.shape),
@@ -41,16 +44,36 @@ def compare(name, out, reference, noise, rtol, atol):
         "atol": atol,
     }
     if out.shape != reference.shape:
-        result["reason"] = "shape"
+        result["reason"] = "truncated" if _is_leading_part(out, reference, noise, bounds) else "shape"
         return result
     if out.size == 0:
         result["reason"] = "blind" if out.dtype == reference.dtype else "dtype"
         return result
     # Squares of huge values overflow; the figures concerned are then recorded as undefined.
     with np.errstate(all="ignore"):
-        _judge(result, out, reference, rtol, atol)
+        _judge(result, out, reference, rtol, atol, agree)
     result["passed"] = result["reason"] is None
     return result
+
+
+def worst(results):
+    """Return the one of several results of one output that says most against it."""
+
+    def rank(result):
+        if result["reason"] == "blind":
+            return 2, 0.0  # says nothing either way
+        margin = result.get("margin")
+        unknown = float("inf") if result["passed"] else 0.0
+        return int(result["passed"]), unknown if margin is None else margin
+
+    return min(results, key=rank)
+
+
+def _is_leading_part(out, reference, noise, bounds):
+    """Tell an output that was cut short from one of another shape."""
+    if out.size == 0 or out.ndim != reference.ndim or any(a > b for a, b in zip(out.shape, reference.shape)):
+        return False
+    return compare("", out, reference[tuple(slice(length) for length in out.shape)], noise, bounds)["passed"]
 
 
 def tolerance(reference, noise, rtol, atol):
@@ -68,7 +91,7 @@ def _ordinary_magnitude(reference):
     return min(float(np.sqrt(np.mean(reference**2))), _RMS_OF_QUARTILE * float(np.percentile(size, 25)))
 
 
-def _judge(result, out, reference, rtol, atol):
+def _judge(result, out, reference, rtol, atol, agree):
     actual, expected = _wide(out), _wide(reference)
     finite = np.isfinite(actual) & np.isfinite(expected)
     known = expected[np.isfinite(expected)]
@@ -79,12 +102,13 @@ def _judge(result, out, reference, rtol, atol):
     else:
         error, rtol = _exact_error(out, reference, actual, expected)[finite], 0.0
         allowed = np.zeros_like(error)
+        result["agreement"] = _number(np.mean(error == 0)) if error.size else None
     _metrics(result, actual[finite], expected[finite], error, allowed, rtol)
     if not same_nonfinite(actual, expected):
         result["reason"] = "nonfinite"
     elif out.dtype != reference.dtype:
         result["reason"] = "dtype"
-    elif not (error <= allowed).all():
+    elif not (error <= allowed).all() and not result.get("agreement", 0.0) >= agree:
         result["reason"] = "mismatch"
 
 

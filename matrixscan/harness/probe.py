@@ -1,11 +1,12 @@
-"""Loads a probe file and makes its data."""
+"""Loads a probe and makes its data."""
 
 import contextlib
 import importlib.util
+import inspect
 import os
 import sys
 
-from . import weights
+from . import rows, weights
 from .protocol import size_text
 
 
@@ -14,15 +15,18 @@ class Requirement(Exception):
 
 
 def load_probe(spec):
-    """Import the probe file named by the request under a name nothing else can import."""
+    """Return what has the probe's functions: its file as a module nothing else can import, or its row of a table."""
     name = "matrixscan_probe_" + spec["name"]
     if name in sys.modules:
+        return sys.modules[name]
+    if spec["row"] is not None:
+        sys.modules[name] = rows.RowProbe(spec["name"], spec["row"])
         return sys.modules[name]
     module_spec = importlib.util.spec_from_file_location(name, spec["file"])
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module
     try:
-        with _from_source():
+        with _from_source(), _beside(os.path.dirname(spec["file"])):
             module_spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
@@ -41,32 +45,74 @@ def _from_source():
         sys.pycache_prefix, sys.dont_write_bytecode = before
 
 
-def make_inputs(probe, name, size, sample="0"):
+#: Modules that stand beside probes: name -> folder.
+_NEIGHBOURS = {}
+
+
+@contextlib.contextmanager
+def _beside(folder):
+    """Let a probe import the files beside it by name while it is loaded."""
+    for name in [name for name, place in _NEIGHBOURS.items() if place != folder]:
+        # A file of the same name beside another probe is not what this one means.
+        del _NEIGHBOURS[name]
+        sys.modules.pop(name, None)
+    before = set(sys.modules)
+    sys.path.append(folder)  # last: it hides nothing
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        for name in set(sys.modules) - before:
+            if os.path.dirname(getattr(sys.modules[name], "__file__", None) or "") == folder:
+                _NEIGHBOURS[name] = folder
+
+
+def make_inputs(spec, variant, size, sample="0"):
     """Return the probe's inputs at `size`: an ordered dict of name -> contiguous array.
 
     Every size and sample draws other values, so that one that an export bakes in is not met again by accident.
     """
+    return draw_inputs(spec, variant, size, weights.generator(spec["name"], "inputs", str(sample), size_text(size)))
+
+
+def draw_inputs(spec, variant, size, random):
+    """Return the probe's inputs with numbers from `random`."""
     import numpy as np
 
-    made = probe.inputs(dict(size), weights.generator(name, "inputs", sample, size_text(size)))
+    function = load_probe(spec).inputs
+    wants_variant = "variant" in inspect.signature(function).parameters
+    made = function(dict(size), random, variant) if wants_variant else function(dict(size), random)
     if not isinstance(made, dict) or not made:
         raise TypeError("inputs() must return a non-empty dict of name -> numpy array")
     # Not ascontiguousarray, which gives a scalar a dimension.
     return {key: np.array(value, order="C") for key, value in made.items()}
 
 
-def flatten(value, found=None):
-    """Flatten nested tuples, lists and dicts of tensors into a list of arrays, in order.
+def post_process(spec, outputs, inputs):
+    """Return what is compared of one side's outputs: arrays by name."""
+    import numpy as np
 
-    The arrays are copies: a model may hand out a buffer that its next call overwrites.
+    post = getattr(load_probe(spec), "post", None)
+    if post is None:
+        return outputs
+    made = post(dict(outputs), dict(inputs))
+    if not isinstance(made, dict) or not made:
+        raise TypeError("post() must return a non-empty dict of name -> numpy array")
+    return {name: np.asarray(value) for name, value in made.items()}
+
+
+def flatten(value, path=""):
+    """Flatten nested tuples, lists, dicts and tensors into pairs of a stable name and an array, in order.
+
+    A name is the way to the tensor: positions and keys joined by dots, `output` for a lone tensor. The arrays are
+    copies: a model may hand out a buffer that its next call overwrites.
     """
-    found = [] if found is None else found
     if hasattr(value, "detach"):
-        found.append(value.detach().cpu().numpy().copy())
-    elif isinstance(value, dict):
-        for item in value.values():
-            flatten(item, found)
+        return [(path or "output", value.detach().cpu().numpy().copy())]
+    items = []
+    if isinstance(value, dict):
+        items = value.items()
     elif isinstance(value, (tuple, list)):
-        for item in value:
-            flatten(item, found)
-    return found
+        fields = getattr(value, "_fields", None) or range(len(value))
+        items = zip(fields, value)
+    return [pair for key, item in items for pair in flatten(item, "%s.%s" % (path, key) if path else str(key))]

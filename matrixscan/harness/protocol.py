@@ -22,6 +22,8 @@ OUTCOMES = ("passed", "failed", "skipped", "crashed", "timed_out", "infeasible",
 REASONS = (
     "mismatch",  # values outside the tolerance
     "shape",  # an output has another shape
+    "truncated",  # an output is the leading part of what it should be
+    "pipeline",  # every stage of a chain agrees by itself and the whole does not: it was not given the same
     "dtype",  # an output has another element type
     "nonfinite",  # NaN or infinity where the reference has none, or in the reference itself
     "outputs",  # another number of outputs
@@ -30,15 +32,16 @@ REASONS = (
     "version",  # the imported package is not the requested release
     "unsupported",  # the exporter, opset or runner does not exist in this environment
     "requirement",  # the probe needs a package that could not be had
+    "unusable",  # the converter reported success and left an artifact that cannot be used
     "error",  # an exception; the error field has its words
     "given_up",  # two cases of this variant hung before it; the rest was not tried
     "memory",  # the process outgrew its limit
     "shape_frozen",  # passes only at the size it was exported with
 )
 
-EXPORTERS = ("torchscript", "dynamo")
-RUNNERS = ("onnxruntime-cpu",)
-PRECISIONS = ("fp32",)
+#: fp16: weights in half since the conversion; fp16-run: an fp32 artifact that the runner computes in half.
+PRECISIONS = ("fp32", "fp16", "fp16-run")
+HALF = PRECISIONS[1:]
 
 REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"
@@ -58,13 +61,18 @@ def share_key(case, stage):
     if stage == "build":
         return "/".join(model)
     if stage == "eager":
-        return "/".join([*model, case["precision"], size_text(case["size"])])
-    lane = [*model, case["exporter"], "opset%d" % case["opset"], case["precision"]]
+        return "/".join([*model, size_text(case["size"])])
+    artifact = [*model, case["exporter"], "opset%d" % case["opset"], converted_to(case["precision"])]
     if stage in ("export", "check"):
-        return "/".join(lane)
+        return "/".join(artifact)
     if stage == "load":
-        return "/".join([*lane, case["runner"]])
+        return "/".join([*artifact, case["precision"], case["runner"]])
     return case["id"]
+
+
+def converted_to(precision):
+    """Return the precision in which an artifact for this lane holds its weights."""
+    return "fp16" if precision == "fp16" else "fp32"
 
 
 def size_text(size):

@@ -1,35 +1,33 @@
-"""The eager side: the model with its seeded weights, its outputs, and how noisy they are."""
+"""The eager side: the model with its weights, its outputs, and how noisy they are."""
 
 import contextlib
 import copy
 
 import numpy as np
 
+from . import chain as chains
 from . import weights
 from .compare import compare, same_nonfinite, tolerance
-from .probe import Requirement, flatten, load_probe
-from .probe import make_inputs as _make_inputs
+from .probe import Requirement, load_probe, make_inputs, post_process
 
 #: A probe whose outputs move by less than this many tolerances under other inputs proves nothing.
 _BLIND_FACTOR = 10.0
 
 
 def build(spec, variant):
-    """Return the model in eval mode with seeded weights, and the digest of its parameters and buffers."""
+    """Return the chain in eval mode with its weights, and the digest of its parameters and buffers."""
     import torch
 
     # Only so that a restarted process builds what the last one did; other releases draw other numbers from this seed.
     torch.manual_seed(0)
-    with _requirements():
-        model = load_probe(spec).build(variant).eval()
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    weights.fill(model, spec["name"], spec["weights"])
-    return model, weights.digest(model)
+    with requirements():
+        chain = chains.Chain(spec, load_probe(spec).build(variant))
+    return chain, chains.prepare(chain, spec)
 
 
 @contextlib.contextmanager
-def _requirements():
+def requirements():
+    """Say of a missing module that the probe has to ask for it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -47,105 +45,128 @@ def copied(model):
         return model
 
 
-def make_inputs(spec, size, sample="0"):
-    """Return the probe's inputs at `size` as arrays by name."""
-    return _make_inputs(load_probe(spec), spec["name"], size, sample)
+def bounds(spec, precision, name):
+    """Return rtol, atol and the share of equal elements asked of an output in a precision lane."""
+    table = spec["tolerances"]["fp32" if precision == "fp32" else "fp16"]
+    return (*table.get(name, table[""]), spec["agree"].get(name, 1.0))
 
 
-def tensors(inputs):
-    """Return the inputs as a tuple of tensors that do not share memory with the arrays."""
-    import torch
-
-    return tuple(torch.from_numpy(np.array(array)) for array in inputs.values())
-
-
-def forward(model, inputs):
-    """Run the model without gradients and return its flattened outputs."""
-    import torch
-
-    with torch.no_grad():
-        return flatten(model(*tensors(inputs)))
+def run(spec, chain, variant, size):
+    """Return one dict a sample: inputs, outputs by name, their noise floors, and the trace of the stages."""
+    with requirements():
+        return [_sample(spec, chain, make_inputs(spec, variant, size, index)) for index in range(spec["samples"])]
 
 
-def run(spec, model, size):
-    """Return inputs, outputs, the noise floor of each output, and whether all outputs are finite."""
-    with _requirements():
-        inputs = make_inputs(spec, size)
-        outputs = forward(model, inputs)
-    return {
-        "size": size,
-        "inputs": inputs,
-        "digest": weights.inputs_digest(inputs),
-        "outputs": outputs,
-        "noise": _noise(model, inputs, outputs),
-        "finite": all(np.isfinite(output).all() for output in outputs if output.dtype.kind == "f"),
-    }
+def _sample(spec, chain, inputs):
+    raw, trace = chain.run(inputs, chain.eager(), "reference")
+    outputs = post_process(spec, raw, inputs)
+    made = {"inputs": inputs, "outputs": outputs, "trace": trace, "noise": _noise(spec, chain, inputs, outputs)}
+    if not chain.single:
+        made["part_noise"] = {stage: [_part_noise(chain, stage, call) for call in trace[stage]] for stage in trace}
+    return made
 
 
-def _noise(model, inputs, outputs):
-    """Return max |fp32 - fp64| per floating output; None where the model has no fp64 form."""
-    import torch
+def digest(samples):
+    """Return a sha256 over the inputs of all samples."""
+    if len(samples) == 1:
+        return weights.inputs_digest(samples[0]["inputs"])
+    return weights.inputs_digest(
+        {"%d.%s" % (at, name): array for at, made in enumerate(samples) for name, array in made["inputs"].items()}
+    )
 
-    wide_inputs = {
-        name: array.astype(np.float64) if array.dtype == np.float32 else array for name, array in inputs.items()
-    }
+
+def again(spec, chain, inputs, side="reference"):
+    """Run eager on other inputs and return what is compared of it."""
+    return post_process(spec, chain.run(inputs, chain.eager(), side)[0], inputs)
+
+
+def _noise(spec, chain, inputs, outputs):
+    """Return max |fp32 - fp64| by output name; None where the model has no fp64 form."""
     try:
-        with torch.no_grad():
-            wide = forward(copy.deepcopy(model).double(), wide_inputs)
+        wide_inputs = _widened(inputs)
+        modules = {name: copy.deepcopy(module).double() for name, module in chain.stages.items()}
+        raw, _ = chain.run(wide_inputs, chain.eager(modules), "reference")
+        wide = post_process(spec, raw, wide_inputs)
     except Exception:
-        return [None] * len(outputs)
-    if len(wide) != len(outputs):
-        return [None] * len(outputs)
-    return [_largest_difference(output, other) for output, other in zip(outputs, wide)]
+        wide = {}
+    return {name: _largest_difference(array, wide.get(name)) for name, array in outputs.items()}
+
+
+def _part_noise(chain, stage, call):
+    """Return the noise of each output of one stage on what it was given."""
+    feeds, arrays = call
+    try:
+        wide = [array for _, array in chains.forward(copy.deepcopy(chain.stages[stage]).double(), _widened(feeds))]
+    except Exception:
+        wide = []
+    if len(wide) != len(arrays):
+        return [None] * len(arrays)
+    return [_largest_difference(array, other) for array, other in zip(arrays, wide)]
+
+
+def _widened(inputs):
+    return {name: array.astype(np.float64) if array.dtype == np.float32 else array for name, array in inputs.items()}
 
 
 def _largest_difference(output, other):
-    if output.dtype.kind != "f" or output.shape != other.shape:
+    if other is None or output.dtype.kind != "f" or output.shape != other.shape:
         return None
     difference = np.abs(output.astype(np.float64) - other.astype(np.float64))
     finite = difference[np.isfinite(difference)]
     return float(finite.max()) if finite.size else None
 
 
-def repeats(spec, model, made):
+def finite(made):
+    """Return whether no floating output of a sample holds NaN or infinity."""
+    return all(np.isfinite(output).all() for output in made["outputs"].values() if output.dtype.kind == "f")
+
+
+def repeats(spec, chain, made):
     """Return whether the same inputs give the same outputs again, within the tolerance.
 
     A model that draws random numbers or keeps state between calls has no reference to be compared with.
     """
-    again = forward(model, made["inputs"])
-    if len(again) != len(made["outputs"]):
+    after = again(spec, chain, made["inputs"])
+    if list(after) != list(made["outputs"]):
         return False
-    rows = zip(again, made["outputs"], made["noise"])
-    results = [compare("", after, before, noise, spec["rtol"], spec["atol"]) for after, before, noise in rows]
+    results = [
+        compare(name, after[name], before, made["noise"][name], bounds(spec, "fp32", name))
+        for name, before in made["outputs"].items()
+    ]
     return all(result["passed"] or result["reason"] == "blind" for result in results)
 
 
-def blind_outputs(spec, model, made):
+def moved(spec, chain, variant, size, made):
+    """Return the outputs under other inputs; None where those are not valid, so that nothing is known."""
+    other = make_inputs(spec, variant, size, "other")
+    if weights.inputs_digest(other) == weights.inputs_digest(made["inputs"]):
+        other = {name: _disturbed(array) for name, array in other.items()}
+    try:
+        outputs = again(spec, chain, other)
+    except Exception:
+        return None
+    return outputs if list(outputs) == list(made["outputs"]) else None
+
+
+def blind_outputs(spec, precision, made, after):
     """Return the names of outputs whose agreement would prove nothing.
 
     All of them, if no output moves by more than ten tolerances under other inputs; else the floating ones that do not
     move and are so small that a runner that gives zeros would pass.
     """
-    other = make_inputs(spec, made["size"], "1")
-    if weights.inputs_digest(other) == made["digest"]:
-        other = {name: _disturbed(array) for name, array in other.items()}
-    try:
-        moved = forward(model, other)
-    except Exception:
-        return []  # the disturbed input is not a valid one, so nothing is known against the probe
-    if len(moved) != len(made["outputs"]):
+    if after is None:
         return []
     still = [
-        (name, before, noise)
-        for name, before, after, noise in zip(spec["outputs"], made["outputs"], moved, made["noise"])
-        if not _reacts(spec, before, after, noise)
+        (name, before)
+        for name, before in made["outputs"].items()
+        if not _reacts(spec, precision, made, name, before, after[name])
     ]
-    if len(still) == len(moved):
-        return [name for name, _, _ in still]
+    if len(still) == len(after):
+        return [name for name, _ in still]
     return [
         name
-        for name, before, noise in still
-        if before.dtype.kind == "f" and not _reacts(spec, before, np.zeros_like(before), noise)
+        for name, before in still
+        if before.dtype.kind == "f" and not _reacts(spec, precision, made, name, before, np.zeros_like(before))
     ]
 
 
@@ -155,7 +176,7 @@ def _disturbed(array):
     return np.roll(array.reshape(-1), 1).reshape(array.shape)
 
 
-def _reacts(spec, before, after, noise):
+def _reacts(spec, precision, made, name, before, after):
     if before.shape != after.shape:
         return True
     if before.dtype.kind != "f":
@@ -163,6 +184,7 @@ def _reacts(spec, before, after, noise):
     before, after = before.astype(np.float64), after.astype(np.float64)
     if not same_nonfinite(before, after):
         return True
-    finite = np.isfinite(before)
-    allowed = tolerance(before[finite], noise, spec["rtol"], spec["atol"])
-    return bool((np.abs(after - before)[finite] > _BLIND_FACTOR * allowed).any())
+    known = np.isfinite(before)
+    rtol, atol, _ = bounds(spec, precision, name)
+    allowed = tolerance(before[known], made["noise"][name], rtol, atol)
+    return bool((np.abs(after - before)[known] > _BLIND_FACTOR * allowed).any())

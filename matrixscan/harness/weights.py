@@ -5,8 +5,21 @@ Torch's own initialisation differs between releases, so it is never relied on. E
 """
 
 import hashlib
+import json
 
 import numpy as np
+
+_SAFETENSORS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
 
 
 def generator(*names):
@@ -44,6 +57,56 @@ def fill(model, probe, calibration=None):
                     if stored[name].shape != tuple(state[name].shape):
                         raise ValueError("%s of the calibration has another shape: %s" % (name, stored[name].shape))
                     state[name].copy_(torch.from_numpy(stored[name].astype(np.float32)))
+
+
+def load(model, path):
+    """Fill every parameter and buffer of `model` in place from the user's own .safetensors or .npz file.
+
+    Raises:
+        ValueError: the file lacks a tensor, has one too many or one of another shape, or is of another kind.
+    """
+    import torch
+
+    stored, state = _read(path), model.state_dict()
+    counters = {name for name in state if name.endswith("num_batches_tracked")}
+    missing, unknown = sorted(set(state) - set(stored) - counters), sorted(set(stored) - set(state))
+    if missing or unknown:
+        words = ["%d tensors missing (%s)" % (len(missing), ", ".join(missing[:3]))] if missing else []
+        words += ["%d tensors the model does not have (%s)" % (len(unknown), ", ".join(unknown[:3]))] if unknown else []
+        raise ValueError("the checkpoint does not fit the model: " + "; ".join(words))
+    with torch.no_grad():
+        for name, array in stored.items():
+            if array.shape != tuple(state[name].shape):
+                raise ValueError(
+                    "%s of the checkpoint has shape %s, the model's has %s"
+                    % (name, array.shape, tuple(state[name].shape))
+                )
+            state[name].copy_(torch.from_numpy(np.array(array)).to(state[name].dtype))
+
+
+def _read(path):
+    """Return the arrays of a file by name. Pickles are never read: they run code."""
+    if path.endswith(".npz"):
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    if not path.endswith(".safetensors"):
+        raise ValueError("a checkpoint is a .safetensors or .npz file; save the state_dict as one")
+    # The format (safetensors 0.x): eight bytes of header length, a JSON header, then raw little-endian data.
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")).decode("utf-8"))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {name: _tensor(entry, data) for name, entry in header.items()}
+
+
+def _tensor(entry, data):
+    begin, end = entry["data_offsets"]
+    raw = data[begin:end]
+    if entry["dtype"] == "BF16":
+        values = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
+    else:
+        values = np.frombuffer(raw, _SAFETENSORS[entry["dtype"]])
+    return values.reshape(entry["shape"])
 
 
 def _values(name, tensor, owner, is_parameter, probe):

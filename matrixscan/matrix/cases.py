@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from matrixscan.errors import did_you_mean
-from matrixscan.harness.protocol import EXPORTERS, RUNNERS
+from matrixscan.harness.protocol import PRECISIONS
+from matrixscan.matrix.backends import exporters, runners
 from matrixscan.matrix.problems import Problems, check_list, join
 from matrixscan.matrix.types import Cases
 
@@ -16,12 +19,17 @@ OPSET_RANGE = (7, 30)
 
 def check_exporters(names: Sequence[str], path: str, problems: Problems) -> None:
     """Note exporters that do not exist."""
-    _check_names("exporter", names, EXPORTERS, path, problems)
+    _check_names("exporter", names, list(exporters()), path, problems)
 
 
 def check_runners(names: Sequence[str], path: str, problems: Problems) -> None:
     """Note runners that do not exist."""
-    _check_names("runner", names, RUNNERS, path, problems)
+    _check_names("runner", names, list(runners()), path, problems)
+
+
+def check_precisions(names: Sequence[str], path: str, problems: Problems) -> None:
+    """Note precisions that do not exist."""
+    _check_names("precision", names, PRECISIONS, path, problems)
 
 
 def _check_names(kind: str, names: Sequence[str], known: Sequence[str], path: str, problems: Problems) -> None:
@@ -35,12 +43,12 @@ def read_opsets(value: Any, path: str, problems: Problems) -> dict[str, tuple[in
     """Return exporter -> opsets of a table, or of a list that is meant for every exporter."""
     if not isinstance(value, dict):
         _check_opsets(value, path, problems)
-        return dict.fromkeys(EXPORTERS, value)
+        return {name: value for name, info in exporters().items() if info.opsets != (0,)}
     if not value:
         problems.add(path, "is an empty table; leave the key out or name at least one exporter")
     for exporter, opsets in value.items():
-        if exporter not in EXPORTERS:
-            hint = did_you_mean(exporter, EXPORTERS)
+        if exporter not in exporters():
+            hint = did_you_mean(exporter, exporters())
             problems.add(join(path, exporter), f"unknown exporter {exporter!r}; {hint}")
         _check_opsets(opsets, join(path, exporter), problems)
     return value
@@ -60,11 +68,13 @@ def read_cases(values: Mapping[str, Any], problems: Problems) -> Cases:
     cases = Cases(**{name: value for name, value in values.items() if name != "opsets"})
     check_exporters(cases.exporters, "cases.exporters", problems)
     check_runners(cases.runners, "cases.runners", problems)
+    check_precisions(cases.precisions, "cases.precisions", problems)
     if "opsets" not in values:
         return cases
     opsets = read_opsets(values["opsets"], "cases.opsets", problems)
     for exporter in cases.exporters if len(problems) == before else ():
-        if exporter not in opsets:
-            fix = f"add {exporter} = {list(Cases().opsets[exporter])}, or name cases.exporters without it"
+        own = exporters()[exporter].opsets
+        if exporter not in opsets and own != (0,):
+            fix = f"add {exporter} = {list(own)}, or name cases.exporters without it"
             problems.add("cases.opsets", f"says nothing of exporter {exporter!r}; {fix}")
-    return Cases(exporters=cases.exporters, opsets=opsets, runners=cases.runners)
+    return msgspec.structs.replace(cases, opsets=opsets)

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import msgspec
 
-from matrixscan.matrix.types import Cases, Expect, Index, Limits, Probes, Tolerances
+from matrixscan.matrix.types import (
+    Bounds,
+    Cases,
+    Comparison,
+    Expect,
+    Expected,
+    Index,
+    Limits,
+    Probes,
+    Stage,
+    Tolerances,
+)
 
 Opsets = dict[str, tuple[int, ...]] | tuple[int, ...]
 
@@ -18,6 +29,7 @@ class CasesTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     exporters: tuple[str, ...] = Cases().exporters
     opsets: Opsets = msgspec.field(default_factory=lambda: Cases().opsets)
     runners: tuple[str, ...] = Cases().runners
+    precisions: tuple[str, ...] = Cases().precisions
 
 
 class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -40,21 +52,47 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
 class ProbeTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """The `[tool.matrixscan]` table of a probe file."""
 
-    outputs: tuple[str, ...]
     export_size: dict[str, int]
+    outputs: tuple[str, ...] = ()
     variants: tuple[str, ...] = ("default",)
+    family: bool = False
+    open_variants: bool = False
     run_sizes: tuple[dict[str, int], ...] = ()
+    samples: int = 1
     dynamic: dict[str, dict[str, str]] = {}
+    stages: dict[str, Stage] = {}
     exporters: tuple[str, ...] | None = None
     opsets: Opsets | None = None
+    runners: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] | None = None
     rtol: float | None = None
     atol: float | None = None
+    fp16: Bounds | None = None
+    compare: dict[str, Comparison] = {}
+    expected: tuple[Expected, ...] = ()
     case_seconds: float | None = None
     no_deps: bool = False
     weights: str | None = None
+    checkpoint: str | None = None
     files: tuple[str, ...] = ()
     nonfinite: bool = False
     license: str = ""
+
+
+class RowTable(ProbeTable, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+    """One row of a table of operator probes: a probe's keys, and expressions where a file would have functions."""
+
+    summary: str
+    inputs: dict[str, str]
+    expression: str | None = None
+    code: str | None = None
+    variants: dict[str, str] = {}  # type: ignore[assignment]  # a row's variants are expressions by name
+    modules: dict[str, str] = {}
+    buffers: dict[str, str] = {}
+    post: dict[str, str] = {}
+    script: bool = False
+    dependencies: tuple[str, ...] = ()
+    requires_python: str = ""
 
 
 class ScriptBlock(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):

@@ -6,28 +6,32 @@ import ast
 import hashlib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from matrixscan.errors import ProbeFileError
-from matrixscan.matrix.layout import ProbeTable, ScriptBlock
+from matrixscan.errors import ProbeFileError, did_you_mean
+from matrixscan.matrix.layout import ProbeTable, RowTable, ScriptBlock
 from matrixscan.matrix.pep723 import script_block
-from matrixscan.matrix.probe_table import check_table, companions, settings
+from matrixscan.matrix.probe_table import check_parts, check_table, companions, settings
 from matrixscan.matrix.problems import Problems, kind_of, read_table
-from matrixscan.matrix.selection import builtin_probes, find_probe
+from matrixscan.matrix.selection import ROW, builtin_probes, find_probe, probe_name, split_row, table_rows
 from matrixscan.matrix.types import Probe
 
 __all__ = ["builtin_probes", "find_probe", "read_probe"]
 
 _TABLE = "tool.matrixscan"
+#: What the harness makes a probe of; the rest of a row is settings.
+_ROW_CODE = ("inputs", "expression", "code", "variants", "modules", "buffers", "post", "script")
 _FUNCTIONS = {"build": "build(variant)", "inputs": "inputs(size, random)"}
 
 
 def read_probe(path: str | os.PathLike[str], *, calibrated: bool = True) -> Probe:
-    """Read a probe's PEP 723 block, docstring and digest.
+    """Read a probe's PEP 723 block, docstring and digest, or the row of a table (`operators.toml#avg_pool`).
 
     Args:
         path: The probe's file.
@@ -36,9 +40,13 @@ def read_probe(path: str | os.PathLike[str], *, calibrated: bool = True) -> Prob
     Raises:
         ProbeFileError: The file has problems; every one is listed.
     """
-    file = Path(path)
-    data, text = _load(file)
+    file, row = split_row(path)
     problems = Problems()
+    if row is not None:
+        return _read_row(file, row, problems)
+    if file.suffix == ".toml":
+        raise ProbeFileError(file, [f"is a table of probes; name a row of it, for example {file.name}{ROW}x"])
+    data, text = _load(file)
     summary = _summary(text, problems)
     script = _script(text, problems)
     values = read_table(script.pop("table"), ProbeTable, _TABLE, problems) if script else {}
@@ -48,15 +56,53 @@ def read_probe(path: str | os.PathLike[str], *, calibrated: bool = True) -> Prob
     digest = hashlib.sha256(data)
     for companion in companions(values):
         if calibrated or companion != values.get("weights"):
-            digest.update((file.parent / companion).read_bytes())
+            _add_file(digest, file.parent / companion)
     return Probe(
         name=file.stem,
         path=os.fspath(file),
         summary=summary,
         digest=digest.hexdigest(),
+        row=None,
         **script,
         **settings(ProbeTable(**values)),
     )
+
+
+def _add_file(digest: Any, file: Path) -> None:
+    with file.open("rb") as opened:
+        while chunk := opened.read(1 << 20):  # a checkpoint may be larger than memory
+            digest.update(chunk)
+
+
+def _read_row(table: Path, row: str, problems: Problems) -> Probe:
+    rows = table_rows(table)
+    if row not in rows:
+        raise ProbeFileError(table, [f"no row {row!r}; {did_you_mean(row, rows)}"])
+    raw = rows[row]
+    values = read_table(raw, RowTable, row, problems)
+    check_parts([row], "row name", problems, labelled=False)
+    check_parts(tuple(values.get("variants", ())), f"{row}.variants", problems)
+    check_table({key: value for key, value in values.items() if key != "variants"}, table, problems)
+    _check_requirements(values, problems)
+    if problems.lines:
+        raise ProbeFileError(f"{table}{ROW}{row}", problems.lines)
+    digest = hashlib.sha256(msgspec.json.encode(raw, order="deterministic"))
+    for companion in companions(values):
+        _add_file(digest, table.parent / companion)
+    variants = tuple(values.get("variants", {})) or ("default",)
+    common = {field.name for field in msgspec.structs.fields(ProbeTable)} - {"variants"}
+    parts = settings(ProbeTable(variants=variants, **{key: value for key, value in values.items() if key in common}))
+    fields: dict[str, Any] = parts | {
+        "name": probe_name(f"{table}{ROW}{row}"),
+        "path": os.fspath(table),
+        "summary": values["summary"],
+        "dependencies": values.get("dependencies", ()),
+        "requires_python": values.get("requires_python", ""),
+        "digest": digest.hexdigest(),
+        "row": {key: raw[key] for key in _ROW_CODE if key in raw},
+        "family": True,
+    }
+    return Probe(**fields)
 
 
 def _load(file: Path) -> tuple[bytes, str]:
@@ -112,19 +158,21 @@ def _script(text: str, problems: Problems) -> dict[str, Any]:
         return {}
     tool = raw.get("tool", {})
     values = read_table({**raw, "tool": {}}, ScriptBlock, "", problems)
-    requires = values.get("requires_python", "")
-    _check_specifier(requires, problems)
-    dependencies = values.get("dependencies", ())
-    for at, text_ in enumerate(dependencies):
-        _check_dependency(text_, f"dependencies[{at}]", problems)
+    _check_requirements(values, problems)
     if not isinstance(tool, dict):
         problems.add("tool", f"expected a table, got {kind_of(tool)}")
         tool = {}
     return {
-        "requires_python": requires,
-        "dependencies": dependencies,
+        "requires_python": values.get("requires_python", ""),
+        "dependencies": values.get("dependencies", ()),
         "table": tool.get("matrixscan", {}),
     }
+
+
+def _check_requirements(values: Mapping[str, Any], problems: Problems) -> None:
+    _check_specifier(values.get("requires_python", ""), problems)
+    for at, text in enumerate(values.get("dependencies", ())):
+        _check_dependency(text, f"dependencies[{at}]", problems)
 
 
 def _check_specifier(text: str, problems: Problems) -> None:

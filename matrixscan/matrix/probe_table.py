@@ -10,49 +10,63 @@ from typing import Any
 import msgspec
 
 from matrixscan.errors import did_you_mean
-from matrixscan.matrix.cases import check_exporters, read_opsets
+from matrixscan.matrix.cases import check_exporters, check_precisions, check_runners, read_opsets
+from matrixscan.matrix.conditions import check_expected
 from matrixscan.matrix.layout import ProbeTable
-from matrixscan.matrix.problems import Problems, check_list, check_positive, join
+from matrixscan.matrix.problems import Problems, check_bounds, check_list, check_positive, join
 from matrixscan.matrix.selection import is_file
+from matrixscan.matrix.types import Bounds
 
 _TABLE = "tool.matrixscan"
 _ID_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _AXIS_NUMBER = re.compile(r"0|[1-9][0-9]?")
+_CHECKPOINTS = {".safetensors", ".npz"}
 
 
 def check_table(values: Mapping[str, Any], file: Path, problems: Problems, *, calibrated: bool = True) -> None:
     """Note what is wrong with values that are of the right types, and with the file's name."""
-    _check_parts([file.stem], "file name", problems, labelled=False)
+    check_parts([file.stem], "file name", problems, labelled=False)
     for key in ("variants", "outputs"):
         if key in values:
             check_list(values[key], f"{_TABLE}.{key}", problems)
-    _check_parts(values.get("variants", ()), f"{_TABLE}.variants", problems)
+    check_parts(values.get("variants", ()), f"{_TABLE}.variants", problems)
     for at, output in enumerate(values.get("outputs", ())):
         if not output:
             problems.add(f"{_TABLE}.outputs[{at}]", "is an empty name")
     _check_sizes(values, problems)
-    _check_dynamic(values.get("dynamic", {}), problems)
-    check_positive(values, ("rtol", "atol", "case_seconds"), _TABLE, problems)
-    if "exporters" in values:
-        check_exporters(values["exporters"], f"{_TABLE}.exporters", problems)
+    _check_tensors(values, problems)
+    check_positive(values, ("rtol", "atol", "case_seconds", "samples"), _TABLE, problems)
+    _check_comparisons(values, problems)
+    for key, check in _CHECKED.items():
+        if key in values:
+            check(values[key], f"{_TABLE}.{key}", problems)
+    for at, expected in enumerate(values.get("expected", ())):
+        sizes = values.get("export_size", {})
+        check_expected(expected, f"{_TABLE}.expected[{at}]", sizes, problems)
     if "opsets" in values:
         read_opsets(values["opsets"], f"{_TABLE}.opsets", problems)
+    _check_companions(values, file, problems, calibrated=calibrated)
+
+
+def _check_companions(values: Mapping[str, Any], file: Path, problems: Problems, *, calibrated: bool) -> None:
     if calibrated and "weights" in values:
         _check_beside(values["weights"], f"{_TABLE}.weights", file, problems)
+    if "checkpoint" in values:
+        _check_checkpoint(values, file, problems)
     for at, name in enumerate(values.get("files", ())):
         _check_beside(name, f"{_TABLE}.files[{at}]", file, problems)
 
 
 def companions(values: Mapping[str, Any]) -> list[str]:
     """Return the names of the files beside a probe that are part of it."""
-    return [*([values["weights"]] if "weights" in values else []), *values.get("files", ())]
+    named = [values[key] for key in ("weights", "checkpoint") if key in values]
+    return [*named, *values.get("files", ())]
 
 
 def settings(table: ProbeTable) -> dict[str, Any]:
     """Return the fields of a Probe that a checked table sets."""
     values = msgspec.structs.asdict(table)
-    del values["files"]  # nothing but the digest depends on them
     order = tuple(table.export_size)
     return values | {
         # One order of the keys gives one spelling of a size, and so one case id.
@@ -64,7 +78,7 @@ def settings(table: ProbeTable) -> dict[str, Any]:
     }
 
 
-def _check_parts(names: Sequence[str], path: str, problems: Problems, *, labelled: bool = True) -> None:
+def check_parts(names: Sequence[str], path: str, problems: Problems, *, labelled: bool = True) -> None:
     """Note names that cannot stand in a case id."""
     for at, name in enumerate(names):
         if not _ID_PART.fullmatch(name):
@@ -109,9 +123,49 @@ def _check_lengths(size: Mapping[str, int], path: str, problems: Problems) -> No
             problems.add(join(path, name), f"must be 1 or more, got {length}")
 
 
-def _check_dynamic(dynamic: Mapping[str, Mapping[str, str]], problems: Problems) -> None:
+def _check_tensors(values: Mapping[str, Any], problems: Problems) -> None:
+    _check_dynamic(values.get("dynamic", {}), f"{_TABLE}.dynamic", problems)
+    for name, stage in values.get("stages", {}).items():
+        check_parts([name], join(f"{_TABLE}.stages", name), problems, labelled=False)
+        if stage.outputs:
+            check_list(stage.outputs, join(f"{_TABLE}.stages", name) + ".outputs", problems)
+        _check_dynamic(stage.dynamic, join(f"{_TABLE}.stages", name) + ".dynamic", problems)
+
+
+_CHECKED = {"exporters": check_exporters, "runners": check_runners, "precisions": check_precisions}
+
+
+def _check_comparisons(values: Mapping[str, Any], problems: Problems) -> None:
+    _check_half(values.get("fp16"), f"{_TABLE}.fp16", problems)
+    for name, comparison in values.get("compare", {}).items():
+        path = join(f"{_TABLE}.compare", name)
+        if not name:
+            problems.add(path, "is an empty name; rtol, atol and fp16 of every output stand in the table itself")
+        check_bounds({"rtol": comparison.rtol, "atol": comparison.atol}, path, problems)
+        check_positive({"agree": comparison.agree}, ("agree",), path, problems)
+        _check_half(comparison.fp16, f"{path}.fp16", problems)
+        if comparison.agree is not None and comparison.agree > 1:
+            problems.add(f"{path}.agree", f"is a share of the elements, at most 1, got {comparison.agree}")
+
+
+def _check_half(bounds: Bounds | None, path: str, problems: Problems) -> None:
+    if bounds is not None:
+        check_bounds({"rtol": bounds.rtol, "atol": bounds.atol}, path, problems)
+
+
+def _check_checkpoint(values: Mapping[str, Any], file: Path, problems: Problems) -> None:
+    path, name = f"{_TABLE}.checkpoint", values["checkpoint"]
+    if "weights" in values:
+        problems.add(path, "a checkpoint has every tensor; leave out weights, which go on top of seeded ones")
+    if Path(name).suffix not in _CHECKPOINTS:
+        problems.add(path, f"{name!r} is not a .safetensors or .npz file; pickles are never loaded: they run code")
+    elif not is_file(file.parent / name):
+        problems.add(path, f"no file {name!r}; the path counts from the probe's folder")
+
+
+def _check_dynamic(dynamic: Mapping[str, Mapping[str, str]], where: str, problems: Problems) -> None:
     for tensor, axes in dynamic.items():
-        path = join(f"{_TABLE}.dynamic", tensor)
+        path = join(where, tensor)
         if not axes:
             problems.add(path, 'names no axis, for example { 0 = "batch" }')
         for number, name in axes.items():

@@ -16,7 +16,13 @@ import msgspec
 from matrixscan.errors import did_you_mean
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_EXPECTED = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+_EXPECTED = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    dt.date: "a date such as 2027-01-31, unquoted",
+}
 
 
 class Problems:
@@ -87,6 +93,10 @@ def convert(raw: object, kind: Any, path: str, problems: Problems) -> Any:
     kind = _arm(raw, kind)
     args = typing.get_args(kind)
     origin = typing.get_origin(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(raw, dict):
+        before = len(problems)
+        values = read_table(raw, kind, path, problems)
+        return kind(**values) if len(problems) == before else None
     if origin is tuple and isinstance(raw, list):
         return tuple(convert(item, args[0], f"{path}[{at}]", problems) for at, item in enumerate(raw))
     if origin is dict and isinstance(raw, dict):
@@ -109,7 +119,7 @@ def _arm(raw: object, kind: Any) -> Any:
     if len(arms) == 1:
         return arms[0]
     wanted = tuple if isinstance(raw, list) else dict if isinstance(raw, dict) else None
-    return next((arm for arm in arms if typing.get_origin(arm) is wanted), kind)
+    return next((arm for arm in arms if typing.get_origin(arm) is wanted), kind) if wanted else kind
 
 
 def _expected(kind: Any) -> str:
@@ -120,7 +130,8 @@ def _expected(kind: Any) -> str:
         return "one of " + ", ".join(map(repr, typing.get_args(kind)))
     if origin is tuple:
         return "a list"
-    return "a table" if origin is dict else _EXPECTED.get(kind, "another type")
+    is_table = origin is dict or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+    return "a table" if is_table else _EXPECTED.get(kind, "another type")
 
 
 def check_positive(values: Mapping[str, Any], names: Sequence[str], path: str, problems: Problems) -> None:
@@ -129,6 +140,15 @@ def check_positive(values: Mapping[str, Any], names: Sequence[str], path: str, p
         value = values.get(name)
         if value is not None and not 0 < value < math.inf:
             problems.add(join(path, name.replace("_", "-")), f"must be a finite number above 0, got {value}")
+
+
+def check_bounds(values: Mapping[str, float | None], path: str, problems: Problems) -> None:
+    """Note tolerances that are negative or not finite, and a pair that allows no difference at all."""
+    for name, value in values.items():
+        if value is not None and not 0 <= value < math.inf:
+            problems.add(join(path, name), f"must be a finite number, 0 or more, got {value}")
+    if not any(value is None or value != 0 for value in values.values()):
+        problems.add(path, "rtol and atol are both 0; at least one must be above")
 
 
 def check_list(items: Sequence[object], path: str, problems: Problems) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tomllib
 from collections.abc import Collection, Mapping
@@ -16,9 +15,19 @@ from matrixscan.matrix.axes import declared_packages
 from matrixscan.matrix.cases import read_cases
 from matrixscan.matrix.ids import combination_id
 from matrixscan.matrix.layout import CasesTable, MatrixFile
-from matrixscan.matrix.problems import Problems, check_keys, check_positive, convert, read_table
+from matrixscan.matrix.probe_table import check_parts
+from matrixscan.matrix.problems import (
+    Problems,
+    check_bounds,
+    check_keys,
+    check_list,
+    check_positive,
+    convert,
+    join,
+    read_table,
+)
 from matrixscan.matrix.rows import Row, read_rows
-from matrixscan.matrix.selection import builtin_probes, resolve_probes
+from matrixscan.matrix.selection import builtin_probes, probe_name, resolve_probes
 from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Tolerances
 
 MAX_THREADS = 1024
@@ -115,13 +124,9 @@ def _table(raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], probl
 
 
 def _tolerances(raw: Mapping[str, Any], problems: Problems) -> Tolerances:
-    values = _table(raw, "tolerances", Tolerances, problems)
-    for name, value in values.items():
-        if not 0 <= value < math.inf:
-            problems.add(f"tolerances.{name}", f"must be a finite number, 0 or more, got {value}")
-    tolerances = Tolerances(**values)
-    if tolerances.rtol == tolerances.atol == 0:
-        problems.add("tolerances", "rtol and atol are both 0; at least one must be above")
+    tolerances = Tolerances(**_table(raw, "tolerances", Tolerances, problems))
+    for path, bounds in (("tolerances", tolerances), ("tolerances.fp16", tolerances.fp16)):
+        check_bounds({"rtol": bounds.rtol, "atol": bounds.atol}, path, problems)
     return tolerances
 
 
@@ -139,7 +144,21 @@ def _probes(raw: Mapping[str, Any], known: Collection[str], base: Path, problems
     lists = _table(raw, "probes", Probes, problems)
     if len(problems) > before and not lists:
         return Probes()
-    return resolve_probes(lists, known, base, problems)
+    probes = resolve_probes(lists, known, base, problems)
+    return msgspec.structs.replace(probes, variants=_variants(lists.get("variants", {}), probes, problems))
+
+
+def _variants(
+    variants: Mapping[str, tuple[str, ...]], probes: Probes, problems: Problems
+) -> dict[str, tuple[str, ...]]:
+    names = [probe_name(entry) for entry in (*probes.judge, *probes.also)]
+    for name, listed in variants.items():
+        path = join("probes.variants", name)
+        if name not in names:
+            problems.add(path, f"no probe {name!r} in judge or also; {did_you_mean(name, names)}")
+        check_list(listed, path, problems)
+        check_parts(listed, path, problems)
+    return dict(variants)
 
 
 def _check_expected(expect: Expect, rows: tuple[Row, ...], problems: Problems) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from matrixscan.harness.protocol import EXPORTERS, RUNNERS
+from matrixscan.harness.protocol import PRECISIONS
 from matrixscan.matrix.axes import PYTHON_PATTERN, WELL_KNOWN_AXES
+from matrixscan.matrix.backends import exporters, runners
 from matrixscan.matrix.cases import OPSET_RANGE
 from matrixscan.matrix.layout import MatrixFile
 from matrixscan.matrix.reader import MAX_THREADS
@@ -36,11 +37,12 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
     "Probes": {
         "judge": {"description": "Probes that decide a combination's verdict: names, globs or paths."},
         "also": {"description": "Probes that run and are shown, and decide nothing."},
+        "variants": {"description": "Probe = the variants to run, for probes that stand for many models."},
     },
     "CasesTable": {
         "exporters": {
             "description": "How models become ONNX.",
-            "items": {"enum": list(EXPORTERS)},
+            "items": {"enum": list(exporters())},
             "minItems": 1,
         },
         "opsets": {
@@ -49,7 +51,7 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
                 _OPSETS,
                 {
                     "type": "object",
-                    "properties": dict.fromkeys(EXPORTERS, _OPSETS),
+                    "properties": dict.fromkeys(exporters(), _OPSETS),
                     "additionalProperties": False,
                     "minProperties": 1,
                 },
@@ -57,13 +59,23 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         },
         "runners": {
             "description": "What runs the exported model.",
-            "items": {"enum": list(RUNNERS)},
+            "items": {"enum": list(runners())},
             "minItems": 1,
         },
+        "precisions": {
+            "description": "fp16: weights in half since the conversion; fp16-run: computed in half by the runner.",
+            "items": {"enum": list(PRECISIONS)},
+            "minItems": 1,
+        },
+    },
+    "Bounds": {
+        "rtol": {"description": "Allowed difference relative to the eager value.", "minimum": 0},
+        "atol": {"description": "Allowed absolute difference.", "minimum": 0},
     },
     "Tolerances": {
         "rtol": {"description": "Allowed difference relative to the eager value.", "minimum": 0},
         "atol": {"description": "Allowed absolute difference.", "minimum": 0},
+        "fp16": {"description": "Both of the lanes in half precision."},
     },
     "Limits": {
         "case-seconds": {"description": "Seconds after which a case is given up.", **_POSITIVE},

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
+import os
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from matrixscan.errors import UnknownNameError, did_you_mean
+from matrixscan.errors import ProbeFileError, UnknownNameError, did_you_mean
 from matrixscan.matrix.problems import Problems
 from matrixscan.matrix.types import Probes
 
 _BUILTIN = Path(__file__).resolve().parent.parent / "harness" / "probes"
+#: Between a table of operator probes and the row that is meant: `operators.toml#avg_pool`.
+ROW = "#"
+_PREFIX = "op_"
 
 
 class _Entry(NamedTuple):
@@ -23,18 +29,50 @@ class _Entry(NamedTuple):
 
 def builtin_probes() -> dict[str, Path]:
     """Return name -> file of the probes that come with matrixscan, in order of name; none is imported."""
-    files = sorted(_BUILTIN.glob("*.py"))
-    return {file.stem: file for file in files if not file.stem.startswith("_")}
+    files = {file.stem: file for file in _BUILTIN.glob("*.py") if not file.stem.startswith("_")}
+    for table in _BUILTIN.glob("*.toml"):
+        files |= {_PREFIX + row: Path(f"{table}{ROW}{row}") for row in table_rows(table)}
+    return dict(sorted(files.items()))
+
+
+def table_rows(table: Path) -> dict[str, Any]:
+    """Return the rows of a table of operator probes by name, unchecked.
+
+    Raises:
+        ProbeFileError: The file cannot be read as TOML.
+    """
+    try:
+        rows = _parsed(table, table.stat().st_mtime_ns)
+    except OSError as error:
+        raise ProbeFileError(table, [f"cannot be read: {error.strerror or error}"]) from None
+    except ValueError as error:
+        raise ProbeFileError(table, [f"is not valid TOML: {error}"]) from None
+    return {name: row for name, row in rows.items() if isinstance(row, dict)}
+
+
+@functools.cache
+def _parsed(table: Path, _changed: int) -> dict[str, Any]:
+    return tomllib.loads(table.read_bytes().decode("utf-8-sig"))
+
+
+def split_row(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """Return the file of a probe, and its row where the file is a table."""
+    text, mark, row = os.fspath(path).rpartition(ROW)
+    return (Path(text), row) if mark and text.endswith(".toml") else (Path(path), None)
 
 
 def is_path(name_or_path: str) -> bool:
     """Tell a path to a probe file from a probe's name."""
-    return "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith(".py")
+    ends = (".py", ".toml")
+    return "/" in name_or_path or "\\" in name_or_path or os.fspath(split_row(name_or_path)[0]).endswith(ends)
 
 
 def probe_name(name_or_path: str) -> str:
-    """Return a probe's name: its file's stem."""
-    return Path(name_or_path).stem if is_path(name_or_path) else name_or_path
+    """Return a probe's name: its file's stem, or that of its row."""
+    if not is_path(name_or_path):
+        return name_or_path
+    file, row = split_row(name_or_path)
+    return file.stem if row is None else _PREFIX + row
 
 
 def is_file(path: Path) -> bool:
@@ -46,8 +84,11 @@ def is_file(path: Path) -> bool:
 
 
 def _file(path: str, base: Path) -> Path | None:
-    places = (base / path, Path(path))
-    return next((place.absolute() for place in places if is_file(place)), None)
+    file, row = split_row(path)
+    found = next((place.absolute() for place in (base / file, file) if is_file(place)), None)
+    if found is None or row is None:
+        return found
+    return Path(f"{found}{ROW}{row}") if row in table_rows(found) else None
 
 
 def find_probe(name_or_path: str, base: Path) -> Path:
@@ -68,9 +109,13 @@ def find_probe(name_or_path: str, base: Path) -> Path:
 
 
 def _neighbours(name_or_path: str, base: Path) -> list[str]:
-    """Return the probe files beside a missing one, as the user would write them."""
+    """Return the probe files beside a missing one, or the rows of its table, as the user would write them."""
     if not is_path(name_or_path):
         return []
+    file, row = split_row(name_or_path)
+    table = None if row is None else _file(os.fspath(file), base)
+    if table is not None:
+        return [f"{file}{ROW}{name}" for name in table_rows(table)]
     folder = Path(name_or_path).parent
     try:
         return sorted({str(folder / file.name) for at in (base, Path()) for file in (at / folder).glob("*.py")})
@@ -105,6 +150,9 @@ def _expand(text: str, side: str, path: str, known: Collection[str], base: Path,
             hint = f"; {did_you_mean(text, near)}" if near else ""
             problems.add(path, f"no file {text!r} in {base.absolute()} or the current folder{hint}")
             return []
+        table = _file(text, base) if text.endswith(".toml") else None
+        if table is not None:
+            return [_Entry(side, path, f"{text}{ROW}{row}", from_glob=True) for row in table_rows(table)]
         return [_Entry(side, path, text, from_glob=False)]
     if any(mark in text for mark in "*?["):
         names = sorted(fnmatch.filter(known, text))

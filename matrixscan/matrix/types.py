@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import datetime as dt
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,23 +17,58 @@ class Probes(_Table, frozen=True):
 
     judge: tuple[str, ...] = ()  # these decide a combination's verdict
     also: tuple[str, ...] = ()  # these run and are shown, and decide nothing
+    variants: dict[str, tuple[str, ...]] = {}  # probe -> the variants to run instead of all of its own
 
 
 class Cases(_Table, frozen=True):
     """Which conversions each probe goes through."""
 
     exporters: tuple[str, ...] = ("torchscript", "dynamo")
-    opsets: dict[str, tuple[int, ...]] = msgspec.field(
-        default_factory=lambda: {"torchscript": (13, 17), "dynamo": (18,)}
-    )
+    opsets: dict[str, tuple[int, ...]] = {}  # exporter -> opsets, where they are not the exporter's own
     runners: tuple[str, ...] = ("onnxruntime-cpu",)
+    precisions: tuple[str, ...] = ("fp32",)
+
+
+class Bounds(_Table, frozen=True):
+    """Passes when |out - eager| <= atol + rtol * |eager|."""
+
+    rtol: float
+    atol: float
 
 
 class Tolerances(_Table, frozen=True):
-    """Used where a probe sets none: passes when |out - eager| <= atol + rtol * |eager|."""
+    """Used where a probe sets none. `fp16` is for the lanes in half precision."""
 
     rtol: float = 1e-3
     atol: float = 1e-5
+    # Half has eleven bits of precision: one rounding is 5e-4 of the value, and a network makes many.
+    fp16: Bounds = Bounds(1e-2, 1e-3)
+
+
+class Comparison(_Table, frozen=True):
+    """How one output of a probe is compared, where that differs from the others."""
+
+    rtol: float | None = None
+    atol: float | None = None
+    fp16: Bounds | None = None
+    agree: float | None = None  # share of equal elements asked of an output that is not floating
+    picture: bool = False  # N x C x H x W; drawn where it mismatches
+
+
+class Stage(_Table, frozen=True):
+    """One module of a chain."""
+
+    outputs: tuple[str, ...] = ()
+    dynamic: dict[str, dict[str, str]] = {}
+
+
+class Expected(_Table, frozen=True):
+    """A failure that is known: it is shown as such until it goes away or the date has passed."""
+
+    match: str  # regular expression on the reason or on "ErrorType: message"
+    reason: str
+    until: dt.date
+    when: dict[str, str | int] = {}  # axis, exporter, opset, precision, runner, variant, stage or size -> condition
 
 
 class Limits(_Table, frozen=True):
@@ -72,25 +108,37 @@ class Matrix(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """What a probe file's PEP 723 block and docstring say; the file is never imported by the host."""
+    """What a probe file's PEP 723 block and docstring say, or a row of a table; no probe is imported by the host."""
 
     name: str
     path: str
     summary: str  # first line of the docstring
-    digest: str  # sha256 of the file and of its weights file
+    digest: str  # sha256 of the file, or of the row, and of the files beside it that belong to it
     requires_python: str
     dependencies: tuple[str, ...]
     no_deps: bool
     license: str
     variants: tuple[str, ...]
-    outputs: tuple[str, ...]
+    family: bool  # the variants are different models, each judged by itself
+    open_variants: bool  # a matrix may name any variant
+    outputs: tuple[str, ...]  # empty: named after the structure of what the model returns
     dynamic: dict[str, dict[int, str]]  # input or output -> axis number -> axis name
+    stages: dict[str, Stage]  # of a chain, in order
     export_size: dict[str, int]
     run_sizes: tuple[dict[str, int], ...]  # besides the export size
+    samples: int  # inputs drawn at each size
     exporters: tuple[str, ...] | None
     opsets: dict[str, tuple[int, ...]] | None
+    runners: tuple[str, ...] | None
+    precisions: tuple[str, ...] | None
     rtol: float | None
     atol: float | None
+    fp16: Bounds | None
+    compare: dict[str, Comparison]
+    expected: tuple[Expected, ...]
     case_seconds: float | None
     weights: str | None  # calibrated statistics: a .npz beside the probe file
+    files: tuple[str, ...]  # others beside the probe that belong to it; modules among them can be imported by name
+    checkpoint: str | None  # the user's own weights: .safetensors or .npz
     nonfinite: bool  # the reference may hold NaN or infinity
+    row: dict[str, Any] | None  # a row of a table instead of a file of its own

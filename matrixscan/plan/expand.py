@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from matrixscan.errors import NothingSelectedError, ProbeFileError, UnknownNameError
-from matrixscan.harness.protocol import PRECISIONS
+from matrixscan.errors import MatrixFileError, NothingSelectedError, ProbeFileError, UnknownNameError
+from matrixscan.harness.protocol import converted_to
+from matrixscan.matrix.backends import RunnerInfo, exporters, runners
 from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
-from matrixscan.matrix.selection import is_file, is_path, probe_name
-from matrixscan.matrix.types import Cases, Matrix, Probe
+from matrixscan.matrix.selection import is_file, is_path, probe_name, split_row
+from matrixscan.matrix.types import Matrix, Probe
 from matrixscan.plan.ids import case_id, combination_id
 from matrixscan.plan.types import Case, Cell, Plan
 
@@ -57,7 +58,8 @@ def make_plan(
     judged = [choice.name for choice in kept if choice.judged or decides_none]
     kept.sort(key=lambda choice: choice.name not in judged)
     probes = tuple(read_probe(choice.file) for choice in kept)
-    cases = tuple(case for probe in probes for case in _cases(probe, matrix.cases))
+    cases = tuple(case for probe in probes for case in _cases(probe, matrix))
+    _check_lanes(matrix, probes, cases)
     return Plan(matrix=matrix, cells=kept_cells, probes=probes, judged=tuple(judged), cases=cases)
 
 
@@ -109,12 +111,18 @@ def _pick(entry: str, named: Sequence[_Choice], base: Path) -> _Choice:
         return known or _Choice(entry, find_probe(entry, base), judged=True)
     # What a user types is meant from where the user is; only a matrix counts from its own folder.
     file = Path(entry).absolute() if is_file(Path(entry)) else find_probe(entry, base)
-    known = next((choice for choice in named if choice.file.samefile(file)), None)
-    taken = next((choice for choice in named if choice.name == file.stem), None)
+    name = probe_name(str(file))
+    known = next((choice for choice in named if _same(choice.file, file)), None)
+    taken = next((choice for choice in named if choice.name == name), None)
     if known is None and taken is not None:
         # Its results would stand under the name of the matrix's own probe.
-        raise ProbeFileError(file, [f"its name {file.stem!r} is taken by {taken.file}; rename one"])
-    return known or _Choice(file.stem, file, judged=True)
+        raise ProbeFileError(file, [f"its name {name!r} is taken by {taken.file}; rename one"])
+    return known or _Choice(name, file, judged=True)
+
+
+def _same(one: Path, other: Path) -> bool:
+    (file, row), (other_file, other_row) = split_row(one), split_row(other)
+    return row == other_row and file.samefile(other_file)
 
 
 def _check_known(
@@ -130,20 +138,51 @@ def _check_known(
             raise UnknownNameError("probe or combination", pattern, names)
 
 
-def _cases(probe: Probe, rules: Cases) -> Iterator[Case]:
-    # A probe may name an exporter of which the matrix says nothing; then the defaults say its opsets.
-    opsets = {**Cases().opsets, **rules.opsets, **(probe.opsets or {})}
-    for variant in probe.variants:
+def _check_lanes(matrix: Matrix, probes: Sequence[Probe], cases: Sequence[Case]) -> None:
+    """Refuse a probe without a case: nobody would notice that it was never run."""
+    idle = {probe.name for probe in probes} - {case.probe for case in cases}
+    if idle:
+        words = "no exporter's format has a runner here, or none takes the precision; see cases.runners and the probe's"
+        raise MatrixFileError(matrix.path, [f"probes: {name}: {words} exporters, runners" for name in sorted(idle)])
+
+
+def _cases(probe: Probe, matrix: Matrix) -> Iterator[Case]:
+    rules = matrix.cases
+    for variant in _variants(probe, matrix):
         for exporter in probe.exporters or rules.exporters:
-            # Sizes vary fastest: one export serves all of them.
-            for opset, precision, runner, size in itertools.product(
-                opsets[exporter], PRECISIONS, rules.runners, (probe.export_size, *probe.run_sizes)
-            ):
-                yield _case(probe.name, variant, exporter, opset, precision, runner, size)
+            opsets = {exporter: exporters()[exporter].opsets} | rules.opsets | (probe.opsets or {})
+            lanes = itertools.product(
+                opsets[exporter],
+                probe.precisions or rules.precisions,
+                _readers(exporter, probe.runners or rules.runners),
+            )
+            for opset, precision, runner in lanes:
+                if (
+                    precision not in runner.precisions
+                    or converted_to(precision) not in exporters()[exporter].precisions
+                ):
+                    continue
+                # Sizes vary fastest: one export serves all of them.
+                for size in (probe.export_size, *probe.run_sizes):
+                    yield _case(probe.name, variant, exporter, opset, precision, runner, size)
+
+
+def _readers(exporter: str, names: Sequence[str]) -> list[RunnerInfo]:
+    """Return the runners that read what an exporter writes."""
+    return [runners()[name] for name in names if runners()[name].reads == exporters()[exporter].format]
+
+
+def _variants(probe: Probe, matrix: Matrix) -> tuple[str, ...]:
+    """Return the variants to run: those the matrix names, else the probe's own."""
+    chosen = matrix.probes.variants.get(probe.name, probe.variants)
+    for variant in chosen:
+        if variant not in probe.variants and not probe.open_variants:
+            raise UnknownNameError(f"variant of {probe.name}", variant, probe.variants)
+    return chosen
 
 
 def _case(
-    probe: str, variant: str, exporter: str, opset: int, precision: str, runner: str, size: dict[str, int]
+    probe: str, variant: str, exporter: str, opset: int, precision: str, runner: RunnerInfo, size: dict[str, int]
 ) -> Case:
     name = case_id(
         probe=probe,
@@ -151,7 +190,7 @@ def _case(
         exporter=exporter,
         opset=opset,
         precision=precision,
-        runner=runner,
+        runner=runner.name,
         size=size,
     )
-    return Case(name, probe, variant, exporter, opset, precision, runner, size)
+    return Case(name, probe, variant, exporter, opset, precision, runner.name, size, runner.witness)

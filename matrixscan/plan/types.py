@@ -27,6 +27,7 @@ class Case(msgspec.Struct, frozen=True):
     precision: str
     runner: str
     size: dict[str, int]
+    witness: bool = False  # the runner is shown and decides nothing
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -39,9 +39,9 @@ def _case_record(case: Mapping[str, Any], end: Event) -> CaseRecord:
     if end.get("peak_memory"):
         facts["peak_memory"] = end["peak_memory"]
     error = end.get("error")
-    fields = ("id", "probe", "variant", "exporter", "opset", "precision", "runner", "size")
+    fields = ("id", "probe", "variant", "exporter", "opset", "precision", "runner", "size", "witness")
     return CaseRecord(
-        **{name: case[name] for name in fields},
+        **{name: case[name] for name in fields if name in case},
         stage=end["stage"],
         outcome=end["outcome"],
         reason=end.get("reason"),
@@ -72,14 +72,19 @@ def log_tail(text: str) -> str:
     return text if len(text) <= _LOG_CHARACTERS else "...\n" + text[-_LOG_CHARACTERS:]
 
 
-def lift_digests(cases: Sequence[CaseRecord], probe: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Take the digests of a probe's weights (by variant) and inputs (by size) out of its cases and return them."""
+def lift_digests(
+    cases: Sequence[CaseRecord], probe: str, *, family: bool = False
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Take the digests of a probe's weights (by variant) and inputs (by size) out of its cases and return them.
+
+    The variants of a family are different models, whose inputs of one size differ.
+    """
     weights: dict[str, str] = {}
     inputs: dict[str, str] = {}
     for case in cases:
         if case.probe == probe:
             _lift(case, "weights", case.variant, weights)
-            _lift(case, "inputs", size_text(case.size), inputs)
+            _lift(case, "inputs", f"{case.variant} " * family + size_text(case.size), inputs)
     return weights, inputs
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
 
 #: Version of the record file. An older one is upgraded by records/upgrade.py, a newer one refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     log: str | None = None  # tail of what the tool printed, kept when it did not pass
 
 
-class OutputMetrics(msgspec.Struct, frozen=True):
+class OutputMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
     """One output against the eager reference. None where a figure is undefined (shapes differ, NaN)."""
 
     name: str
@@ -49,9 +50,12 @@ class OutputMetrics(msgspec.Struct, frozen=True):
     reference_rms: float | None = None
     rtol: float | None = None
     atol: float | None = None
+    agreement: float | None = None  # share of equal elements of an output that is not floating
+    part: str | None = None  # the stage of a chain this is an output of, on what eager gave it; None: the whole
+    sample: int = 0  # which of the inputs drawn at this size it was worst on
 
 
-class CaseRecord(msgspec.Struct, frozen=True):
+class CaseRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One case. `stage` is None when it passed, else the first stage that did not."""
 
     id: str
@@ -69,9 +73,19 @@ class CaseRecord(msgspec.Struct, frozen=True):
     outputs: tuple[OutputMetrics, ...] = ()
     seconds: dict[str, float] = {}  # stage -> seconds; shared stages count in the case that ran them
     facts: dict[str, Any] = {}  # latencies, artifact size, opset found, pruned inputs, digests, peak memory
+    witness: bool = False  # the runner is a third opinion: shown, and decides nothing
 
 
-class ProbeRecord(msgspec.Struct, frozen=True):
+class ExpectedFailure(msgspec.Struct, frozen=True):
+    """A failure the probe announces; it is said where it happens, where it does not, and once it is out of date."""
+
+    match: str
+    reason: str
+    until: dt.date
+    when: dict[str, str | int] = {}
+
+
+class ProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What identifies a probe's data, so that cells are compared only on the same model and inputs."""
 
     digest: str
@@ -79,7 +93,9 @@ class ProbeRecord(msgspec.Struct, frozen=True):
     license: str
     requirements: tuple[str, ...] = ()  # resolved, name==version
     weights: dict[str, str] = {}  # variant -> digest of every parameter and buffer
-    inputs: dict[str, str] = {}  # size -> digest of the inputs
+    inputs: dict[str, str] = {}  # size, after the variant where variants are different models -> digest of the inputs
+    family: bool = False  # the variants are different models, each judged by itself
+    expected: tuple[ExpectedFailure, ...] = ()
 
 
 class Lock(msgspec.Struct, frozen=True):

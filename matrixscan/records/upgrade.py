@@ -13,7 +13,10 @@ from matrixscan.records.layout import layout
 from matrixscan.records.types import SCHEMA_VERSION, Record
 
 #: Version n -> the step from n to n + 1. A golden file of every version lies in tests/records/golden.
-_STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+_STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    # The new fields' defaults say what was so before: no witness, no family, no stages, one sample.
+    1: lambda data: {**data, "schema_version": 2},
+}
 
 
 def decode_record(text: bytes, path: Path) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from matrixscan.analysis.judge import case_order
@@ -55,6 +56,9 @@ def rounded(value: Any) -> Any:
 
 
 def _cell(cell: CellView) -> dict[str, Any]:
+    announced = {
+        case: known.reason for finding in cell.findings.values() for known in finding.announced for case in known.cases
+    }
     return {
         "id": cell.id,
         "axes": cell.axes,
@@ -67,11 +71,11 @@ def _cell(cell: CellView) -> dict[str, Any]:
         "outcome": cell.outcome,
         "reason": cell.reason,
         "error": _error(cell.error),
-        "cases": [_case(case) for case in sorted(cell.cases, key=case_order)],
+        "cases": [_case(case, announced) for case in sorted(cell.cases, key=case_order)],
     }
 
 
-def _case(case: CaseRecord) -> dict[str, Any]:
+def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
     worst = _worst(case.outputs)
     return {
         "probe": case.probe,
@@ -85,6 +89,8 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "outcome": case.outcome,
         "reason": case.reason,
         "error": _error(case.error),
+        "announced": announced.get(case.id),
+        "witness": case.witness,
         "pruned_inputs": case.facts.get("pruned_inputs", []),
         "metrics": None if worst is None else {name: getattr(worst, name) for name in _METRICS},
     }

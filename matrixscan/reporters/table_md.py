@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from matrixscan.analysis.table import Table, finding_lines, models_table, probes_table
+from urllib.parse import quote
+
+from matrixscan.analysis.table import Table, finding_lines, models_table, pictures, probes_table
 from matrixscan.analysis.view import ScanView
 from matrixscan.reporters._markdown import escape, table
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
@@ -23,7 +25,11 @@ def render(view: ScanView) -> str:
     lines += [*(f"- {escape(line)}" for line in LEGEND), ""]
     lines += _section("Operators and other probes", probes_table(view))
     findings = [f"- {escape(line)}" for line in finding_lines(view)]
-    return "\n".join([*lines, "## Findings", "", *(findings or ["None."])]) + "\n"
+    lines += ["## Findings", "", *(findings or ["None."])]
+    drawn = [f"- [{escape(shown)}]({quote(file)})" for shown, file in pictures(view)]
+    if drawn:
+        lines += ["", "## Pictures", "", "Expected, actual, and where they differ, from black to white.", "", *drawn]
+    return "\n".join(lines) + "\n"
 
 
 def _section(title: str, content: Table) -> list[str]:

@@ -28,6 +28,10 @@ class Reports:
         """Return where a combination's redacted log lies."""
         return self.folder / "logs" / f"{cell}.log"
 
+    def picture_path(self, cell: str, case: str) -> Path:
+        """Return where the picture of a mismatching case lies."""
+        return self.folder / "pictures" / cell / f"{case.replace('/', '~')}.png"
+
     def read(self, cell: str) -> Record | None:
         """Return a combination's record, or None.
 

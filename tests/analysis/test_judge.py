@@ -18,7 +18,7 @@ from matrixscan.analysis.judge import (
 from matrixscan.harness.protocol import CASE_STAGES, OUTCOMES
 from matrixscan.records.types import Error, ProbeRecord, StageRecord
 
-FIRSTS = {"campplus": "published", "campplus_en": "published"}
+FIRSTS = {"campplus": ("published",), "campplus_en": ("published",)}
 
 
 @st.composite
@@ -35,7 +35,7 @@ def case_records(draw, outcomes=OUTCOMES):
 
 
 def verdict(cases, **more):
-    more.setdefault("firsts", FIRSTS)
+    more.setdefault("deciding", FIRSTS)
     return judge_record(record(cases=cases), **more)
 
 

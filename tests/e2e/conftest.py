@@ -50,6 +50,12 @@ class Workplace:
         return json.loads((self.folder / "reports" / matrix / "results.json").read_text())
 
 
+@pytest.fixture(scope="session")
+def make_workplace():
+    """Return what makes a project's folder, for fixtures that live longer than a test."""
+    return Workplace
+
+
 @pytest.fixture
 def workplace(tmp_path):
     return Workplace(tmp_path / "project")

@@ -156,9 +156,27 @@ def test_a_probe_without_its_packages_is_skipped_and_the_others_go_on(project):
     found = {case.probe: (case.stage, case.outcome, case.reason) for case in record.cases}
     assert found.pop("one") == ("build", "failed", "error")
     assert found == dict.fromkeys(("two", "three", "four"), ("build", "skipped", "requirement"))
-    assert {case.error.type for case in record.cases if case.probe != "one"} <= {"ResolverConflict", "NoSuchRelease"}
+    kinds = {case.probe: case.error.type for case in record.cases if case.probe != "one"}
+    assert kinds.pop("three") in {"ResolverConflict", "NoSuchRelease"}
+    assert kinds == {"two": "AxisConflict", "four": "AxisConflict"}
+    words = {case.error.message for case in record.cases if case.probe == "two"}
+    assert words == {"the probe asks for numpy<1.20, this combination has numpy 1.24.4"}
     project.scan()
     assert project.worked_on == []
+
+
+def test_a_probe_gets_the_packages_that_are_meant_for_its_python(project):
+    for version in ("1.0", "2.0"):
+        project.wheel("scanhelper", version, source=f"WORD = 'helped by {version}'")
+    asked = ["scanhelper==1.0; python_version < '3.9'", "scanhelper==2.0; python_version >= '3.9'"]
+    project.probe("one", build="import scanhelper; raise RuntimeError(scanhelper.WORD)", dependencies=asked)
+    path = project.root / "probes/one.py"
+    lines = f"# dependencies = {json.dumps(asked)}"
+    text = path.read_text().splitlines()
+    path.write_text("\n".join(lines if line.startswith("# dependencies") else line for line in text) + "\n")
+    record = project.scan()
+    assert {(case.outcome, case.error.message) for case in record.cases} == {("failed", "helped by 1.0")}
+    assert record.probes["one"].requirements == ("scanhelper==1.0",)
 
 
 def test_the_only_probe_without_its_packages_is_a_finding_too(project):

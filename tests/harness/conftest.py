@@ -37,12 +37,13 @@ class Bed:
         self.axes = COMBINATIONS[name]
         self.exporter, self.opset = ("torchscript", 13) if name == "oldest" else ("dynamo", 18)
 
-    def case(self, probe, size=None, exporter=None, opset=None):
+    def case(self, probe, size=None, exporter=None, opset=None, **more):
         """Return a case of a probe in the form of a request."""
-        case = {"probe": probe, "variant": "only", "precision": "fp32", "runner": "onnxruntime-cpu"}
+        case = {"probe": probe, "variant": "only", "precision": "fp32", "runner": "onnxruntime-cpu"} | more
         case |= {"exporter": exporter or self.exporter, "opset": opset or self.opset, "size": size or {"n": 2}}
         where = ",".join(f"{key}{value}" for key, value in case["size"].items())
-        return case | {"id": f"{probe}/only/{case['exporter']}/opset{case['opset']}/{where}"}
+        lane = [probe, case["variant"], case["exporter"], f"opset{case['opset']}", case["precision"], where]
+        return case | {"id": "/".join(lane)}
 
     def request(self, folder, probes, cases, axes=None):
         """Write probe files and return the request for their cases."""
@@ -51,8 +52,10 @@ class Bed:
             (folder / f"{name}.py").write_text(textwrap.dedent(probe["source"]), encoding="utf-8")
         described = {
             name: {"name": name, "file": str(folder / f"{name}.py"), "digest": name, "overlay": [], "weights": None}
-            | {"nonfinite": False, "rtol": 1e-3, "atol": 1e-5, "variants": ["only"], "outputs": ["y"]}
-            | {"export_size": {"n": 2}, "run_sizes": [], "dynamic": {"x": {"0": "n"}, "y": {"0": "n"}}}
+            | {"nonfinite": False, "variants": ["only"], "checkpoint": None, "row": None, "family": False}
+            | {"samples": 1, "agree": {}, "pictures": [], "export_size": {"n": 2}, "run_sizes": []}
+            | {"tolerances": {"fp32": {"": [1e-3, 1e-5]}, "fp16": {"": [1e-2, 1e-3]}}}
+            | {"stages": {"": {"outputs": ["y"], "dynamic": {"x": {"0": "n"}, "y": {"0": "n"}}}}}
             | probe.get("fields", {})
             for name, probe in probes.items()
         }

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -21,8 +23,8 @@ def f32(*values):
     return np.array(values, np.float32)
 
 
-def judged(out, reference, noise=None, rtol=RTOL, atol=ATOL):
-    return compare("y", np.asarray(out), np.asarray(reference), noise, rtol, atol)
+def judged(out, reference, noise=None, rtol=RTOL, atol=ATOL, agree=1.0):
+    return compare("y", np.asarray(out), np.asarray(reference), noise, (rtol, atol, agree))
 
 
 # out, reference -> reason
@@ -37,6 +39,18 @@ REASONS = {
     "scalar wrong": (np.float32(1), np.float32(2), "mismatch"),
     "scalar is not a vector": (f32(1), np.float32(1), "shape"),
     "shape that broadcasts": (f32(1, 1), f32(1), "shape"),
+    "leading part": (f32(1, 2), f32(1, 2, 3), "truncated"),
+    "leading part of every axis": (np.ones((1, 2), np.float32), np.ones((2, 3), np.float32), "truncated"),
+    "leading part inside rtol": (f32(1000.9), f32(1000, 1), "truncated"),
+    "leading part with nan": (f32(1, NAN), f32(1, NAN, 3), "truncated"),
+    "leading part of integers": (np.array([1, 2]), np.array([1, 2, 3]), "truncated"),
+    "leading part and wrong": (f32(1, 3), f32(1, 2, 3), "shape"),
+    "trailing part": (f32(2, 3), f32(1, 2, 3), "shape"),
+    "leading part of another type": (np.array([1.0]), f32(1, 2), "shape"),
+    "nothing of it": (f32(), f32(1), "shape"),
+    "shorter and longer": (np.zeros((1, 3), np.float32), np.zeros((2, 2), np.float32), "shape"),
+    "longer": (f32(1, 2), f32(1), "shape"),
+    "fewer axes": (f32(1), np.ones((1, 2), np.float32), "shape"),
     "transposed": (np.zeros((2, 3), np.float32), np.zeros((3, 2), np.float32), "shape"),
     "dtype": (np.array([1.0]), f32(1), "dtype"),
     "dtype of integers": (np.array([1], np.int32), np.array([1], np.int64), "dtype"),
@@ -213,24 +227,58 @@ def test_inputs_digest():
         assert weights.inputs_digest(changed) != digest
 
 
-class FakeProbe:
-    def __init__(self, made):
-        self.made = made
+@pytest.fixture
+def loaded(monkeypatch):
+    """Return what makes a spec of the functions a probe's file would have."""
 
-    def inputs(self, _size, _random):
-        return self.made
+    def _loaded(**functions):
+        monkeypatch.setitem(sys.modules, "matrixscan_probe_p", types.SimpleNamespace(**functions))
+        return {"name": "p"}
+
+    return _loaded
 
 
-def test_inputs_keep_their_shape_and_are_copies():
+def test_inputs_keep_their_shape_and_are_copies(loaded):
     given_arrays = {"scalar": np.float32(2), "turned": np.arange(6.0).reshape(2, 3).T}
-    made = probe.make_inputs(FakeProbe(given_arrays), "p", {})
+    made = probe.make_inputs(loaded(inputs=lambda size, random: given_arrays), "v", {})
     assert made["scalar"].shape == ()
     assert made["turned"].shape == (3, 2)
     assert made["turned"].flags.c_contiguous
     assert not np.shares_memory(made["turned"], given_arrays["turned"])
     for wrong in ({}, [1]):
         with pytest.raises(TypeError, match="non-empty dict"):
-            probe.make_inputs(FakeProbe(wrong), "p", {})
+            probe.make_inputs(loaded(inputs=lambda size, random, wrong=wrong: wrong), "v", {})
+
+
+def test_every_size_and_sample_draws_other_inputs_and_always_the_same(loaded):
+    spec = loaded(inputs=lambda size, random: {"x": random.standard_normal(3)})
+    asked = [({"n": 2}, "0"), ({"n": 3}, "0"), ({"n": 2}, 1), ({"n": 2}, "export"), ({"n": 2}, "other")]
+    drawn = [probe.make_inputs(spec, "v", *entry)["x"].tolist() for entry in asked]
+    assert len({tuple(values) for values in drawn}) == len(asked)
+    assert drawn == [probe.make_inputs(spec, "w", *entry)["x"].tolist() for entry in asked]
+    assert probe.make_inputs(spec, "v", {"n": 2})["x"].tolist() == drawn[0]
+
+
+def test_inputs_may_depend_on_the_variant(loaded):
+    def inputs(size, random, variant):
+        return {variant: np.zeros(size["n"])}
+
+    assert list(probe.make_inputs(loaded(inputs=inputs), "wide", {"n": 2})) == ["wide"]
+
+
+def test_what_is_compared_may_be_derived_from_the_outputs(loaded):
+    outputs, asked = {"y": f32(3, 1, 2)}, {"x": f32(1)}
+    assert probe.post_process(loaded(), outputs, asked) is outputs
+
+    def post(outputs, inputs):
+        return {"y": outputs.pop("y"), "best": outputs.get("y", 7), "x": inputs["x"]}
+
+    made = probe.post_process(loaded(post=post), outputs, asked)
+    assert {name: type(array) for name, array in made.items()} == dict.fromkeys(("y", "best", "x"), np.ndarray)
+    assert list(outputs) == ["y"], "the outputs of one side are not for post() to change"
+    for wrong in (None, {}, [f32(1)]):
+        with pytest.raises(TypeError, match=r"post\(\) must return a non-empty dict"):
+            probe.post_process(loaded(post=lambda outputs, inputs, wrong=wrong: wrong), outputs, asked)
 
 
 CASE = {
@@ -245,10 +293,10 @@ CASE = {
 }
 SHARES = {
     "build": "p/v",
-    "eager": "p/v/fp32/n2,t3",
+    "eager": "p/v/n2,t3",
     "export": "p/v/torchscript/opset13/fp32",
     "check": "p/v/torchscript/opset13/fp32",
-    "load": "p/v/torchscript/opset13/fp32/onnxruntime-cpu",
+    "load": "p/v/torchscript/opset13/fp32/fp32/onnxruntime-cpu",
     "run": CASE["id"],
     "compare": CASE["id"],
 }
@@ -257,6 +305,25 @@ SHARES = {
 @pytest.mark.parametrize("stage", protocol.CASE_STAGES)
 def test_share_key(stage):
     assert protocol.share_key(CASE, stage) == SHARES[stage]
+
+
+@pytest.mark.parametrize("stage", protocol.CASE_STAGES)
+def test_a_runner_that_computes_in_half_shares_the_artifact_and_the_reference_of_fp32(stage):
+    full, run_half = CASE, CASE | {"precision": "fp16-run", "id": "run"}
+    half = CASE | {"precision": "fp16", "id": "half"}
+    shared = protocol.CASE_STAGES.index(stage) <= protocol.CASE_STAGES.index("check")
+    assert (protocol.share_key(full, stage) == protocol.share_key(run_half, stage)) is shared
+    assert (protocol.share_key(full, stage) == protocol.share_key(half, stage)) is (stage in ("build", "eager"))
+    assert (protocol.share_key(run_half, stage) == protocol.share_key(half, stage)) is (stage in ("build", "eager"))
+
+
+def test_the_weights_of_an_artifact_are_in_half_in_one_lane_only():
+    assert {name: protocol.converted_to(name) for name in protocol.PRECISIONS} == {
+        "fp32": "fp32",
+        "fp16": "fp16",
+        "fp16-run": "fp32",
+    }
+    assert protocol.HALF == ("fp16", "fp16-run")
 
 
 def test_size_text():
@@ -367,52 +434,3 @@ def test_events_are_whole_strict_json_lines(tmp_path):
     events._file.close()
     (line,) = (tmp_path / "events.jsonl").read_bytes().splitlines()
     assert msgspec.json.decode(line)["error"]["message"] == "half ?, line\nbreak \u2028, umlaut \xfc"
-
-
-class Bench(cases.Bench):
-    """A bench whose stages before the comparison are given."""
-
-    def __init__(self, runs, outputs, names=("y",)):
-        spec = {"outputs": list(names), "rtol": RTOL, "atol": ATOL}
-        super().__init__({"probes": {"p": spec}}, "", None)
-        kept = {"eager": {"outputs": outputs, "noise": [None] * len(outputs)}, "run": {"runs": runs}}
-        self.memory = {(protocol.share_key(CASE, stage), stage): (None, value) for stage, value in kept.items()}
-
-
-# runs of the runner, eager outputs -> outcome, reason
-RUNS = {
-    "both right": ([[f32(1)], [f32(1)]], [f32(1)], None),
-    "both wrong": ([[f32(2)], [f32(2)]], [f32(1)], ("failed", "mismatch")),
-    "second wrong": ([[f32(1)], [f32(2)]], [f32(1)], ("failed", "nondeterministic")),
-    "first wrong": ([[f32(2)], [f32(1)]], [f32(1)], ("failed", "nondeterministic")),
-    "wrong in two ways": ([[f32(3)], [f32(2)]], [f32(1)], ("failed", "nondeterministic")),
-    "right, but apart": ([[f32(1.0009)], [f32(0.9991)]], [f32(1)], ("failed", "nondeterministic")),
-    "nan once": ([[f32(1)], [f32(NAN)]], [f32(1)], ("failed", "nondeterministic")),
-    "another shape once": ([[f32(1)], [f32(1, 1)]], [f32(1)], ("failed", "nondeterministic")),
-    "empty": ([[f32()], [f32()]], [f32()], ("skipped", "blind")),
-    "one more": ([[f32(1), f32(1)], [f32(1), f32(1)]], [f32(1)], ("failed", "outputs")),
-    "none": ([[], []], [], ("failed", "outputs")),
-}
-
-
-@pytest.mark.parametrize(("runs", "outputs", "expected"), RUNS.values(), ids=RUNS)
-def test_what_two_runs_amount_to(runs, outputs, expected):
-    failure, kept = cases._attempt(cases._compare, Bench(runs, outputs), CASE)
-    if expected is None:
-        assert failure is None
-        assert [output["passed"] for output in kept["outputs"]] == [True]
-    else:
-        assert (failure.outcome, failure.reason) == expected
-        assert failure.reason in protocol.REASONS
-        assert failure.outcome in protocol.OUTCOMES
-
-
-def test_a_wrong_output_counts_more_than_an_empty_one():
-    bench = Bench([[f32(), f32(2)]] * 2, [f32(), f32(1)], names=("none", "wrong"))
-    failure, _ = cases._attempt(cases._compare, bench, CASE)
-    assert (failure.outcome, failure.reason) == ("failed", "mismatch")
-
-
-def test_a_probe_without_outputs_never_passes():
-    with pytest.raises(cases.Stop, match="blind"):
-        cases._compare(Bench([[], []], [], names=()), CASE)

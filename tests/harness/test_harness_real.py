@@ -34,8 +34,10 @@ class Net(torch.nn.Module):
 """
 
 
-def forward(body, head=HEAD, **fields):
+def forward(body, head=HEAD, outputs=("y",), dynamic=None):
     """Return a probe whose forward has this body."""
+    dynamic = {"x": {"0": "n"}, "y": {"0": "n"}} if dynamic is None else dynamic
+    fields = {"stages": {"": {"outputs": list(outputs), "dynamic": dynamic}}}
     lines = "".join(f"        {line}\n" for line in body.splitlines())
     return {"source": f"{head}    def forward(self, x):\n{lines}", "fields": fields}
 
@@ -116,7 +118,7 @@ EXPECTED = {
     "other_numbers": (2, "compare", "failed", "mismatch", None),
     "other_dtype": (2, "compare", "failed", "dtype", None),
     "baked": (2, None, "passed", None, None),
-    "two_outputs": (2, "eager", "failed", "outputs", "OutputCount"),
+    "two_outputs": (2, "eager", "failed", "outputs", "Mislabelled"),
     "baked_value": (2, "compare", "failed", "mismatch", None),
     "baked_branch": (2, "compare", "failed", "mismatch", None),
     "tiny_second": (2, "eager", "skipped", "blind", "BlindProbe"),

@@ -1,9 +1,13 @@
+import datetime as dt
 import hashlib
 
 import pytest
 
 from matrixscan.errors import ProbeFileError, UnknownNameError
+from matrixscan.matrix.backends import exporters
 from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
+from matrixscan.matrix.selection import split_row
+from matrixscan.matrix.types import Bounds, Comparison, Expected, Stage
 
 HEAD = '# /// script\n# requires-python = ">=3.8"\n'
 NEEDED = 'outputs = ["y"]\nexport-size = { t = 20 }\n'
@@ -43,7 +47,14 @@ def test_a_small_probe_has_defaults(write):
     assert (probe.requires_python, probe.dependencies, probe.license) == (">=3.8", (), "")
     assert (probe.exporters, probe.opsets, probe.rtol, probe.case_seconds) == (None, None, None, None)
     assert (probe.no_deps, probe.nonfinite, probe.weights) == (False, False, None)
+    assert (probe.family, probe.open_variants, probe.samples) == (False, False, 1)
+    assert (probe.runners, probe.precisions, probe.fp16, probe.checkpoint) == (None, None, None, None)
+    assert (probe.stages, probe.compare, probe.expected, probe.row) == ({}, {}, (), None)
     assert probe.digest == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_outputs_may_be_left_to_the_structure_of_what_the_model_returns(write):
+    assert read_probe(write(source("export-size = { t = 20 }"))).outputs == ()
 
 
 def test_every_key_reaches_the_probe(write):
@@ -73,11 +84,79 @@ nonfinite = true
     assert [list(size.items()) for size in probe.run_sizes] == [[("n", 3), ("t", 17)]]
     assert probe.dynamic == {"x": {0: "batch", 1: "t"}}
     assert probe.exporters == ("dynamo",)
-    assert probe.opsets == {"torchscript": (18,), "dynamo": (18,)}
+    assert probe.opsets == {name: (18,) for name, info in exporters().items() if info.opsets != (0,)}
     assert (probe.rtol, probe.atol, probe.case_seconds) == (1.0, 0.5, 30.0)
     assert (probe.no_deps, probe.nonfinite, probe.weights) == (True, True, "stats.npz")
     assert (probe.dependencies, probe.license) == (("einops>=0.6",), "Apache-2.0")
     assert probe.digest == hashlib.sha256(file.read_bytes() + b"weights" + b"x = 1").hexdigest()
+
+
+ADDED = """\
+family = true
+open-variants = true
+samples = 3
+runners = ["onnxruntime-cpu"]
+precisions = ["fp16-run", "fp32"]
+fp16 = { rtol = 2e-2, atol = 1 }
+checkpoint = "sub/model.safetensors"
+[tool.matrixscan.compare.logits]
+rtol = 1e-2
+picture = true
+[tool.matrixscan.compare.embedding]
+rtol = 0
+[tool.matrixscan.compare."encoder.tokens"]
+agree = 0.99
+fp16 = { rtol = 0.5, atol = 0.25 }
+[tool.matrixscan.stages.encoder]
+outputs = ["tokens"]
+dynamic = { speech = { 0 = "n", 1 = "t" } }
+[tool.matrixscan.stages.decoder]
+[[tool.matrixscan.expected]]
+match = "is_integer|mismatch"
+reason = "fixed in torch 2.0"
+until = 2027-06-01
+[tool.matrixscan.expected.when]
+torch = "<2.0, !=1.13.1"
+python = ">=3.9"
+exporter = "torch*"
+opset = 13
+t = ">200"
+stage = "export"
+"""
+
+
+def test_what_the_second_version_of_the_interface_added_reaches_the_probe(write, tmp_path):
+    (tmp_path / "sub").mkdir()
+    write("weights", "sub/model.safetensors")
+    file = write(source(NEEDED + ADDED))
+    probe = read_probe(file)
+    assert (probe.family, probe.open_variants, probe.samples) == (True, True, 3)
+    assert (probe.runners, probe.precisions) == (("onnxruntime-cpu",), ("fp16-run", "fp32"))
+    assert (probe.fp16, probe.checkpoint) == (Bounds(0.02, 1.0), "sub/model.safetensors")
+    assert probe.compare == {
+        "logits": Comparison(rtol=0.01, picture=True),
+        "embedding": Comparison(rtol=0.0),
+        "encoder.tokens": Comparison(agree=0.99, fp16=Bounds(0.5, 0.25)),
+    }
+    # As texts: the order of the stages is that of the file, and axis numbers become numbers for the single form only.
+    assert list(probe.stages.items()) == [
+        ("encoder", Stage(("tokens",), {"speech": {"0": "n", "1": "t"}})),
+        ("decoder", Stage()),
+    ]
+    when = {"torch": "<2.0, !=1.13.1", "python": ">=3.9", "exporter": "torch*", "opset": 13, "t": ">200"}
+    when["stage"] = "export"
+    expected = Expected("is_integer|mismatch", "fixed in torch 2.0", dt.date(2027, 6, 1), when)
+    assert probe.expected == (expected,)
+    # The user's weights belong to what was measured.
+    assert probe.digest == hashlib.sha256(file.read_bytes() + b"weights").hexdigest()
+
+
+def test_requirements_may_depend_on_the_python(write):
+    lines = "# dependencies = [\"a==1; python_version < '3.9'\", \"a==2; python_version >= '3.9'\"]\n"
+    assert read_probe(write(source(block=lines))).dependencies == (
+        "a==1; python_version < '3.9'",
+        "a==2; python_version >= '3.9'",
+    )
 
 
 def test_opsets_may_be_a_table(write):
@@ -108,7 +187,6 @@ def test_all_problems_are_reported_at_once(problems):
         "inputs: the function is missing; define inputs(size, random) at the top level",
         "docstring: is missing; its first line is what reports print",
         "tool.matrixscan.opset: unknown key; did you mean 'opsets'?",
-        "tool.matrixscan.outputs: is required",
         "tool.matrixscan.variants: expected a list, got the number 3",
         "tool.matrixscan.export-size.t: must be 1 or more, got 0",
         "tool.matrixscan.rtol: must be a finite number above 0, got -1.0",
@@ -197,9 +275,139 @@ TABLE_PROBLEMS = {
 }
 
 
+EXPECTED = 'match = "x", reason = "r", until = 2027-01-01'
+ADDED_PROBLEMS = {
+    "family": ("family = 1", "family: expected true or false, got the number 1"),
+    "open variants": ('open-variants = "yes"', "open-variants: expected true or false, got the string 'yes'"),
+    "samples": ("samples = 0", "samples: must be a finite number above 0, got 0"),
+    "samples type": ("samples = 1.5", "samples: expected a whole number, got the number 1.5"),
+    "precision": (
+        'precisions = ["fp32", "fp61"]',
+        "precisions[1]: unknown precision 'fp61'; did you mean 'fp16'?",
+    ),
+    "precisions": ("precisions = []", "precisions: is an empty list; leave the key out or name at least one"),
+    "runner": (
+        'runners = ["onnxruntime"]',
+        "runners[0]: unknown runner 'onnxruntime'; did you mean 'onnxruntime-cpu'?",
+    ),
+    "runner twice": (
+        'runners = ["onnxruntime-cpu", "onnxruntime-cpu"]',
+        "runners[1]: 'onnxruntime-cpu' is listed twice",
+    ),
+    "fp16": ("fp16 = { rtol = -1, atol = 1 }", "fp16.rtol: must be a finite number, 0 or more, got -1.0"),
+    "fp16 zero": ("fp16 = { rtol = 0, atol = 0 }", "fp16: rtol and atol are both 0; at least one must be above"),
+    "fp16 half": ("fp16 = { rtol = 1 }", "fp16.atol: is required"),
+    "fp16 key": ("fp16 = { rtol = 1, atol = 1, agree = 1 }", "fp16.agree: unknown key; choose from: atol, rtol"),
+    "fp16 type": ("fp16 = 1e-2", "fp16: expected a table, got the number 0.01"),
+    "compare type": ("compare = { y = 0.9 }", "compare.y: expected a table, got the number 0.9"),
+    "compare key": ("compare = { y = { aggree = 1 } }", "compare.y.aggree: unknown key; did you mean 'agree'?"),
+    "compare nothing": (
+        'compare = { "" = { rtol = 1 } }',
+        'compare."": is an empty name; rtol, atol and fp16 of every output stand in the table itself',
+    ),
+    "agree": (
+        "compare = { y = { agree = 1.5 } }",
+        "compare.y.agree: is a share of the elements, at most 1, got 1.5",
+    ),
+    "agree zero": ("compare = { y = { agree = 0 } }", "compare.y.agree: must be a finite number above 0, got 0.0"),
+    "agree nan": ("compare = { y = { agree = nan } }", "compare.y.agree: must be a finite number above 0, got nan"),
+    "output rtol": ("compare = { y = { rtol = -1 } }", "compare.y.rtol: must be a finite number, 0 or more, got -1.0"),
+    "output zero": (
+        "compare = { y = { rtol = 0, atol = 0 } }",
+        "compare.y: rtol and atol are both 0; at least one must be above",
+    ),
+    "output fp16": (
+        'compare = { "s.y" = { fp16 = { rtol = 1, atol = inf } } }',
+        'compare."s.y".fp16.atol: must be a finite number, 0 or more, got inf',
+    ),
+    "picture": ("compare = { y = { picture = 1 } }", "compare.y.picture: expected true or false, got the number 1"),
+    "stage name": (
+        'stages = { "a/b" = {} }',
+        "stages.\"a/b\": 'a/b' may hold only letters, digits, '.', '_', '+' and '-'",
+    ),
+    "stage key": ("stages = { e = { inputs = [] } }", "stages.e.inputs: unknown key; choose from: dynamic, outputs"),
+    "stage outputs": (
+        'stages = { e = { outputs = "y" } }',
+        "stages.e.outputs: expected a list, got the string 'y'",
+    ),
+    "stage outputs twice": ('stages = { e = { outputs = ["y", "y"] } }', "stages.e.outputs[1]: 'y' is listed twice"),
+    "stage axis": (
+        'stages = { e = { dynamic = { x = { time = "t" } } } }',
+        "stages.e.dynamic.x.time: 'time' is not an axis number (0, 1, ...)",
+    ),
+    "stage axis name": (
+        'stages = { e = { dynamic = { x = { 0 = "a b" } } } }',
+        "stages.e.dynamic.x.0: 'a b' is not a plain name (letters, digits and '_')",
+    ),
+    "expected type": (f"expected = {{ {EXPECTED} }}", "expected: expected a list, got a table"),
+    "expected date": (
+        'expected = [{ match = "x", reason = "r", until = "soon" }]',
+        "expected[0].until: expected a date such as 2027-01-31, unquoted, got the string 'soon'",
+    ),
+    "expected year": (
+        'expected = [{ match = "x", reason = "r", until = 2027 }]',
+        "expected[0].until: expected a date such as 2027-01-31, unquoted, got the number 2027",
+    ),
+    "expected without": ('expected = [{ match = "x", until = 2027-01-01 }]', "expected[0].reason: is required"),
+    "expected pattern": (
+        'expected = [{ match = "(", reason = "r", until = 2027-01-01 }]',
+        "expected[0].match: is not a regular expression: missing ), unterminated subpattern at position 0",
+    ),
+    "expected when": (
+        f"expected = [{{ {EXPECTED}, when = 3 }}]",
+        "expected[0].when: expected a table, got the number 3",
+    ),
+    "expected version": (
+        f'expected = [{{ {EXPECTED}, when = {{ torch = "2.0" }} }}]',
+        "expected[0].when.torch: '2.0' is not a version specifier (for example '<2.0')",
+    ),
+    "expected version unquoted": (
+        f"expected = [{{ {EXPECTED}, when = {{ torch = 2.0 }} }}]",
+        "expected[0].when.torch: expected a string or a whole number, got the number 2.0",
+    ),
+    "expected opset": (
+        f'expected = [{{ {EXPECTED}, when = {{ opset = "<13, new" }} }}]',
+        "expected[0].when.opset: '<13, new' is not a comparison with a number (for example '<13')",
+    ),
+    "expected size": (
+        f'expected = [{{ {EXPECTED}, when = {{ t = "long" }} }}]',
+        "expected[0].when.t: 'long' is not a comparison with a number (for example '<13')",
+    ),
+    "expected key": (
+        f'expected = [{{ {EXPECTED}, when = {{ "a b" = "1" }} }}]',
+        (
+            'expected[0].when."a b": names neither an axis nor a size, '
+            "exporter, opset, precision, runner, variant or stage"
+        ),
+    ),
+    "second expected": (
+        f"expected = [{{ {EXPECTED} }}, {{ {EXPECTED}, utnil = 1 }}]",
+        "expected[1].utnil: unknown key; did you mean 'until'?",
+    ),
+    "checkpoint": (
+        'checkpoint = "model.npz"',
+        "checkpoint: no file 'model.npz'; the path counts from the probe's folder",
+    ),
+    "checkpoint is a pickle": (
+        'checkpoint = "model.pt"',
+        "checkpoint: 'model.pt' is not a .safetensors or .npz file; pickles are never loaded: they run code",
+    ),
+    "checkpoint is a folder": (
+        'checkpoint = "folder.npz"',
+        "checkpoint: no file 'folder.npz'; the path counts from the probe's folder",
+    ),
+    "checkpoint and weights": (
+        'checkpoint = "stats.npz"\nweights = "stats.npz"',
+        "checkpoint: a checkpoint has every tensor; leave out weights, which go on top of seeded ones",
+    ),
+}
+TABLE_PROBLEMS |= {f"added: {name}": (NEEDED + text, T + said) for name, (text, said) in ADDED_PROBLEMS.items()}
+
+
 @pytest.mark.parametrize(("table", "expected"), TABLE_PROBLEMS.values(), ids=TABLE_PROBLEMS)
 def test_a_problem_of_the_table(problems, write, table, expected):
     write("", "stats.npz")
+    write("", "model.pt").parent.joinpath("folder.npz").mkdir()
     assert problems(source(table)) == [expected]
 
 
@@ -212,6 +420,10 @@ BLOCK_PROBLEMS = {
     "requirement": (
         'dependencies = ["a", "b c"]',
         "dependencies[1]: 'b c' is not a PEP 508 requirement (for example 'einops>=0.6')",
+    ),
+    "marker": (
+        'dependencies = ["a; python_version <"]',
+        "dependencies[0]: 'a; python_version <' is not a PEP 508 requirement (for example 'einops>=0.6')",
     ),
     "key": ("dependancies = []", "dependancies: unknown key; did you mean 'dependencies'?"),
     "type": ("dependencies = {}", "dependencies: expected a list, got a table"),
@@ -282,7 +494,9 @@ def test_an_absent_file_is_a_probe_file_error(tmp_path):
 
 def test_builtin_probes_are_found_by_name(tmp_path):
     for name, file in builtin_probes().items():
-        assert file.stem == name
+        path, row = split_row(file)
+        assert name == (path.stem if row is None else f"op_{row}")
+        assert path.is_file()
         assert find_probe(name, tmp_path) == file
 
 

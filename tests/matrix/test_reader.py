@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from matrixscan.errors import MatrixFileError, MatrixNotFoundError
+from matrixscan.matrix.backends import exporters
 from matrixscan.matrix.layout import CasesTable
 from matrixscan.matrix.reader import find_matrix, read_matrix
 from matrixscan.matrix.types import Cases
@@ -76,10 +77,52 @@ def test_a_probe_path_may_count_from_the_current_folder(read, tmp_path, monkeypa
     assert read(COMBINATION + '[probes]\nalso = ["./mine.py"]\n').probes.also == ("./mine.py",)
 
 
+def test_the_variants_of_a_probe_may_be_chosen(read):
+    assert read(COMBINATION + PROBES).probes.variants == {}
+    matrix = read(COMBINATION + PROBES + 'also = ["net"]\n[probes.variants]\nop_one = ["b", "a"]\nnet = ["x2-1.0+p"]\n')
+    assert matrix.probes.variants == {"op_one": ("b", "a"), "net": ("x2-1.0+p",)}
+
+
+VARIANT_PROBLEMS = {
+    "probe": ('op_oen = ["a"]', "probes.variants.op_oen: no probe 'op_oen' in judge or also; did you mean 'op_one'?"),
+    "not selected": (
+        'net = ["a"]',
+        "probes.variants.net: no probe 'net' in judge or also; choose from: op_one",
+    ),
+    "empty": ("op_one = []", "probes.variants.op_one: is an empty list; leave the key out or name at least one"),
+    "twice": ('op_one = ["a", "a"]', "probes.variants.op_one[1]: 'a' is listed twice"),
+    "type": ('op_one = "a"', "probes.variants.op_one: expected a list, got the string 'a'"),
+    "item": ("op_one = [1]", "probes.variants.op_one[0]: expected a string, got the number 1"),
+    # With open variants nothing else would keep it out of ids and file names.
+    "name": (
+        'op_one = ["a", "b/c"]',
+        "probes.variants.op_one[1]: 'b/c' may hold only letters, digits, '.', '_', '+' and '-'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), VARIANT_PROBLEMS.values(), ids=VARIANT_PROBLEMS)
+def test_a_problem_of_the_chosen_variants(problems, line, expected):
+    assert problems(COMBINATION + PROBES + f"[probes.variants]\n{line}\n") == [expected]
+
+
+def test_precisions_runners_and_their_tolerances_reach_the_matrix(read):
+    plain = read(COMBINATION + PROBES)
+    assert (plain.cases.precisions, plain.cases.runners) == (("fp32",), ("onnxruntime-cpu",))
+    assert (plain.tolerances.fp16.rtol, plain.tolerances.fp16.atol) == (1e-2, 1e-3)
+    half = '[cases]\nprecisions = ["fp16", "fp16-run"]\n[tolerances.fp16]\nrtol = 0\natol = 1\n'
+    matrix = read(COMBINATION + PROBES + half)
+    assert matrix.cases.precisions == ("fp16", "fp16-run")
+    assert (matrix.tolerances.fp16.rtol, matrix.tolerances.fp16.atol) == (0.0, 1.0)
+    assert (matrix.tolerances.rtol, matrix.tolerances.atol) == (1e-3, 1e-5)
+
+
 def test_one_list_of_opsets_is_meant_for_every_exporter(read):
     matrix = read(COMBINATION + PROBES + '[cases]\nexporters = ["dynamo"]\nopsets = [18, 20]\n')
     assert matrix.cases.exporters == ("dynamo",)
-    assert matrix.cases.opsets == {"torchscript": (18, 20), "dynamo": (18, 20)}
+    with_opsets = [name for name, info in exporters().items() if info.opsets != (0,)]
+    assert {"torchscript", "dynamo"} <= set(with_opsets)
+    assert matrix.cases.opsets == dict.fromkeys(with_opsets, (18, 20))
 
 
 def test_every_table_reaches_the_matrix(read):
@@ -310,8 +353,36 @@ TABLE_PROBLEMS = {
         "cases.exporters[1]: 'dynamo' is listed twice",
     ),
     "runner": (
-        '[cases]\nrunners = ["ncnn"]\n',
-        "cases.runners[0]: unknown runner 'ncnn'; choose from: onnxruntime-cpu",
+        '[cases]\nrunners = ["onnxruntime-cpi"]\n',
+        "cases.runners[0]: unknown runner 'onnxruntime-cpi'; did you mean 'onnxruntime-cpu'?",
+    ),
+    "runners": ("[cases]\nrunners = []\n", "cases.runners: is an empty list; leave the key out or name at least one"),
+    "precision": (
+        '[cases]\nprecisions = ["fp32", "half"]\n',
+        "cases.precisions[1]: unknown precision 'half'; choose from: fp16, fp16-run, fp32",
+    ),
+    "precision twice": (
+        '[cases]\nprecisions = ["fp16", "fp16"]\n',
+        "cases.precisions[1]: 'fp16' is listed twice",
+    ),
+    "precisions": ('[cases]\nprecisions = "fp16"\n', "cases.precisions: expected a list, got the string 'fp16'"),
+    "half": ("[tolerances]\nfp16 = { rtol = 1e-2 }\n", "tolerances.fp16.atol: is required"),
+    "half type": ("[tolerances]\nfp16 = 1e-2\n", "tolerances.fp16: expected a table, got the number 0.01"),
+    "half key": (
+        "[tolerances.fp16]\nrtol = 1\natoll = 1\natol = 1\n",
+        "tolerances.fp16.atoll: unknown key; did you mean 'atol'?",
+    ),
+    "half rtol": (
+        "[tolerances.fp16]\nrtol = -1\natol = 1\n",
+        "tolerances.fp16.rtol: must be a finite number, 0 or more, got -1.0",
+    ),
+    "half infinite": (
+        "[tolerances.fp16]\nrtol = 1\natol = inf\n",
+        "tolerances.fp16.atol: must be a finite number, 0 or more, got inf",
+    ),
+    "no half": (
+        "[tolerances.fp16]\nrtol = 0\natol = 0\n",
+        "tolerances.fp16: rtol and atol are both 0; at least one must be above",
     ),
     "opset": ("[cases]\nopsets = [13, 31]\n", "cases.opsets[1]: opset 31 is out of range 7 to 30"),
     "opset low": (

@@ -4,7 +4,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from matrixscan.harness.protocol import EXPORTERS
+from matrixscan.harness.protocol import PRECISIONS
+from matrixscan.matrix.backends import exporters, runners
 from matrixscan.matrix.layout import MatrixFile
 from matrixscan.matrix.schema import matrix_schema, schema_text
 
@@ -39,7 +40,13 @@ def test_every_reference_is_defined():
 def test_opsets_are_a_list_or_a_table_of_the_known_exporters():
     as_list, as_table = matrix_schema()["$defs"]["CasesTable"]["properties"]["opsets"]["anyOf"]
     assert as_list["items"] == {"type": "integer", "minimum": 7, "maximum": 30}
-    assert tuple(as_table["properties"]) == EXPORTERS
+    assert list(as_table["properties"]) == list(exporters())
+
+
+def test_exporters_runners_and_precisions_are_the_known_ones():
+    cases = matrix_schema()["$defs"]["CasesTable"]["properties"]
+    known = {"exporters": exporters(), "runners": runners(), "precisions": PRECISIONS}
+    assert {key: cases[key]["items"]["enum"] for key in known} == {key: list(names) for key, names in known.items()}
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,34 @@ def test_digests_are_lifted_where_cases_agree_and_stay_where_they_differ():
     assert "weights" not in records[0].facts
     assert records[2].facts == {"weights": "other", "peak_memory": 99}
     assert lift_digests(records, "another") == ({}, {})
+
+
+def test_the_variants_of_a_family_have_inputs_of_their_own():
+    cases = [case(2), case(2) | {"variant": "other", "id": "model/other/n2"}]
+    ends = [done(cases[0]), done(cases[1], facts={"weights": "v", "inputs": "wider"})]
+    fold = Fold.of(ends)
+    expected = {"only n2": "i{'n': 2}", "other n2": "wider"}
+    assert lift_digests(case_records(cases, fold), "model", family=True) == ({"only": "w", "other": "v"}, expected)
+    # Alternatives for one model: the odd one stays in its case, for all to see.
+    records = case_records(cases, fold)
+    assert lift_digests(records, "model")[1] == {"n2": "i{'n': 2}"}
+    assert records[1].facts["inputs"] == "wider"
+
+
+def test_a_lane_of_half_precision_has_facts_of_its_own_artifact_and_shares_that_of_a_runner_in_half():
+    lanes = [case(2) | {"precision": name, "id": f"model/{name}"} for name in ("fp32", "fp16-run", "fp16")]
+    full, run_half, half = case_records(lanes, Fold.of(map(done, lanes)))
+    assert full.facts["artifact_bytes"] == half.facts["artifact_bytes"] == 7
+    assert "artifact_bytes" not in run_half.facts
+
+
+def test_a_witness_is_known_as_one():
+    cases = [case(2) | {"witness": True}, case(3) | {"witness": False}, case(5)]
+    assert [record.witness for record in case_records(cases, Fold.of(map(done, cases)))] == [True, False, False]
+
+
+def test_what_a_chain_adds_to_an_output_is_kept():
+    added = {"part": "encoder", "sample": 1, "agreement": 0.5}
+    (record,) = case_records([case(2)], Fold.of([done(case(2), outputs=[OUTPUT | added])]))
+    (output,) = record.outputs
+    assert {name: getattr(output, name) for name in added} == added

@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -25,6 +26,21 @@ def test_every_version_ever_written_can_be_read(version):
 def test_the_newest_version_is_written_as_it_is_read():
     path = GOLDEN / f"version{SCHEMA_VERSION}.json"
     assert encode_record(decode_record(path.read_bytes(), path)) == path.read_bytes()
+
+
+def test_what_version_2_added_is_kept_and_version_1_had_none_of_it():
+    old, new = (decode_record((GOLDEN / f"version{version}.json").read_bytes(), GOLDEN) for version in (1, 2))
+    assert old.schema_version == SCHEMA_VERSION
+    assert [case.witness for case in old.cases] == [False, False]
+    assert [(output.part, output.sample, output.agreement) for output in old.cases[0].outputs] == [(None, 0, None)]
+    assert (old.probes["campplus"].family, old.probes["campplus"].expected) == (False, ())
+    assert [case.witness for case in new.cases] == [False, True]
+    found = [(output.name, output.part, output.sample, output.agreement) for output in new.cases[0].outputs]
+    assert found[1:] == [("encoder.embedding", "encoder", 1, None), ("tokens", None, 0, 0.975)]
+    probe = new.probes["campplus"]
+    assert (probe.family, probe.inputs) == (True, {"published t200": "i1"})
+    assert probe.expected[0].until == dt.date(2027, 6, 1)
+    assert probe.expected[0].when == {"torch": "<2.0", "opset": 13, "t": ">200"}
 
 
 def test_a_record_of_a_newer_matrixscan_is_refused_with_what_to_do():

@@ -1,28 +1,55 @@
-"""Conversion targets, one file each: an exporter, a runner, or both.
+"""Conversion targets, one file each: `class Exporter`, `class Runner`, or both. They are paired by artifact format.
 
-A backend module has NAME and KIND ("exporter" or "runner") and the verbs of its kind:
-exporter: SUFFIX, unsupported(opset), export(model, inputs, path, outputs=, dynamic=, opset=), check(path);
-    inputs are tensors by name in the order of forward's parameters
-runner: unsupported(), load(path, threads), input_names(handle), run(handle, feeds)
+The constants are literals on lines of their own, because the host reads them without importing anything:
+
+Exporter: NAME, FORMAT (of what it writes), SUFFIX, OPSETS (used where a matrix names none; (0,) where the format has
+    none), PRECISIONS, and the verbs
+    unsupported(opset, precision): why it does not exist here, or None;
+    export(model, inputs, path, outputs, dynamic, opset, precision): inputs are tensors by name in forward's order,
+    dynamic is {tensor: {axis: name}}, what the artifact takes and gives stays fp32 whatever its weights are;
+    check(path): facts about a usable artifact; raises Unusable for one that is not.
+Runner: NAME, READS (the format), PRECISIONS, WITNESS (True for one that is shown and decides nothing), and the verbs
+    unsupported(precision), load(path, threads, precision), input_names(handle), run(handle, feeds) -> arrays in order.
 """
 
 import importlib
 import os
 
 
-def find_backend(kind, name):
-    """Return the backend module of that kind and name.
+class Unsupported(Exception):
+    """This combination, or the format itself, cannot do what was asked; says nothing against the model."""
+
+
+class Unusable(Exception):
+    """A converter reported success and left an artifact that cannot be used."""
+
+
+def find_exporter(name):
+    """Return the exporter of that name.
 
     Raises:
         LookupError: no file in this folder declares it, or two do.
     """
+    return _find("Exporter", name)
+
+
+def find_runner(name):
+    """Return the runner of that name.
+
+    Raises:
+        LookupError: no file in this folder declares it, or two do.
+    """
+    return _find("Runner", name)
+
+
+def _find(kind, name):
     found = []
     for file in sorted(os.listdir(os.path.dirname(os.path.abspath(__file__)))):
         stem, extension = os.path.splitext(file)
         if extension == ".py" and not stem.startswith("_"):
-            module = importlib.import_module("." + stem, __name__)
-            if kind == module.KIND and name == module.NAME:
-                found.append(module)
+            backend = getattr(importlib.import_module("." + stem, __name__), kind, None)
+            if backend is not None and name == backend.NAME:
+                found.append(backend)
     if len(found) != 1:
-        raise LookupError("%d backends declare the %s %r" % (len(found), kind, name))
+        raise LookupError("%d backends declare the %s %r" % (len(found), kind.lower(), name))
     return found[0]

@@ -1,34 +1,38 @@
 """ONNX Runtime's CPU execution provider with its default graph optimisations, as people deploy it."""
 
-NAME = "onnxruntime-cpu"
-KIND = "runner"
 
+class Runner:
+    NAME = "onnxruntime-cpu"
+    READS = "onnx"
+    PRECISIONS = ("fp32", "fp16")
+    WITNESS = False
 
-def unsupported():
-    """Return why this runner does not exist here, or None."""
-    import importlib.util
+    @staticmethod
+    def unsupported(precision):
+        """Return why this runner does not exist here, or None."""
+        import importlib.util
 
-    if importlib.util.find_spec("onnxruntime") is None:
-        return "this combination has no onnxruntime"
-    return None
+        if importlib.util.find_spec("onnxruntime") is None:
+            return "this combination has no onnxruntime"
+        return None
 
+    @staticmethod
+    def load(path, threads, precision):
+        """Return an inference session."""
+        import onnxruntime
 
-def load(path, threads):
-    """Return an inference session."""
-    import onnxruntime
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    @staticmethod
+    def input_names(handle):
+        """Return the names of the inputs the artifact kept."""
+        return [entry.name for entry in handle.get_inputs()]
 
-
-def input_names(handle):
-    """Return the names of the inputs the artifact kept."""
-    return [entry.name for entry in handle.get_inputs()]
-
-
-def run(handle, feeds):
-    """Return the outputs in graph order."""
-    return handle.run(None, feeds)
+    @staticmethod
+    def run(handle, feeds):
+        """Return the outputs in graph order."""
+        return handle.run(None, feeds)

@@ -2,19 +2,46 @@
 
 from . import _onnx
 
-NAME = "torchscript"
-KIND = "exporter"
-SUFFIX = ".onnx"
 
-check = _onnx.check
+class Exporter:
+    NAME = "torchscript"
+    FORMAT = "onnx"
+    SUFFIX = ".onnx"
+    OPSETS = (13, 17)
+    PRECISIONS = ("fp32", "fp16")
 
+    check = staticmethod(_onnx.check)
 
-def unsupported(opset):
-    """Return why this exporter cannot write `opset`, or None."""
-    newest = _newest_opset()
-    if newest is not None and opset > newest:
-        return "the TorchScript exporter of this torch writes opsets up to %d" % newest
-    return None
+    @staticmethod
+    def unsupported(opset, precision):
+        """Return why this exporter cannot write `opset`, or None."""
+        newest = _newest_opset()
+        if newest is not None and opset > newest:
+            return "the TorchScript exporter of this torch writes opsets up to %d" % newest
+        return _onnx.unsupported(precision)
+
+    @staticmethod
+    def export(model, inputs, path, outputs, dynamic, opset, precision):
+        """Write the model to `path` with the axes in `dynamic` named."""
+        import inspect
+
+        import torch
+
+        # Positions are names to the harness and none to TorchScript; runners give outputs in order anyway.
+        names = {name: "output_" + name if name.isdigit() else name for name in outputs}
+        axes = {names.get(name, name): kept for name, kept in dynamic.items() if name in inputs or name in outputs}
+        settings = {
+            "input_names": list(inputs),
+            "output_names": list(names.values()),
+            "dynamic_axes": axes,
+            "opset_version": opset,
+            "do_constant_folding": True,
+        }
+        if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+            settings["dynamo"] = False
+        with torch.no_grad():
+            torch.onnx.export(model, tuple(inputs.values()), path, **settings)
+        _onnx.convert(path, precision)
 
 
 def _newest_opset():
@@ -28,22 +55,3 @@ def _newest_opset():
 
         newest = getattr(symbolic_helper, "_onnx_main_opset", None)
         return None if newest is None else int(newest)
-
-
-def export(model, inputs, path, outputs, dynamic, opset):
-    """Write the model to `path` with the axes in `dynamic` named."""
-    import inspect
-
-    import torch
-
-    settings = {
-        "input_names": list(inputs),
-        "output_names": list(outputs),
-        "dynamic_axes": dynamic,
-        "opset_version": opset,
-        "do_constant_folding": True,
-    }
-    if "dynamo" in inspect.signature(torch.onnx.export).parameters:
-        settings["dynamo"] = False
-    with torch.no_grad():
-        torch.onnx.export(model, tuple(inputs.values()), path, **settings)

@@ -8,6 +8,7 @@
 # outputs = ["embedding"]
 # export-size = { t = 345 }
 # run-sizes = [ { t = 100 }, { t = 200 }, { t = 298 }, { t = 1000 } ]
+# opsets = { torchscript = [11, 13, 17, 19], dynamo = [18, 19] }
 # dynamic = { feature = { 0 = "batch", 1 = "t" }, embedding = { 0 = "batch" } }
 # weights = "campplus.npz"
 # ///
@@ -46,7 +47,7 @@ def _components(variant):
     raise ModuleNotFoundError("funasr has no campplus/components.py")
 
 
-def seg_pooling(self, x, seg_len=100, stype="avg"):  # noqa: ARG001  stands in for the published method
+def seg_pooling(self, x, seg_len=100, stype="avg"):
     """Average every segment over the frames it really has: sums of a zero-padded whole number of segments.
 
     Says what ceil_mode means in operators whose meaning no exporter or runtime disputes.

@@ -8,6 +8,7 @@
 # outputs = ["embedding"]
 # export-size = { t = 345 }
 # run-sizes = [ { t = 100 }, { t = 200 }, { t = 298 }, { t = 1000 } ]
+# opsets = { torchscript = [11, 13, 17, 19], dynamo = [18, 19] }
 # dynamic = { feature = { 0 = "batch", 1 = "t" }, embedding = { 0 = "batch" } }
 # weights = "campplus_en.npz"
 # files = ["campplus.py"]

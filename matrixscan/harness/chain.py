@@ -1,0 +1,115 @@
+"""A model as the harness sees it: one module, or a chain of modules with the probe's own logic between them.
+
+A lone module is a chain of one stage whose name is empty, so that both take the same path.
+"""
+
+from . import weights
+from .probe import flatten, load_probe
+
+
+class Chain:
+    """Modules by stage name, and what runs them one after the other.
+
+    Attributes:
+        stages: module by name, in the order of the probe's block.
+        outputs: names of each stage's outputs once eager has run it, where the probe's block leaves them out.
+    """
+
+    def __init__(self, spec, built):
+        self.spec = spec
+        self.single = not isinstance(built, dict)
+        self.stages = {"": built} if self.single else dict(built)
+        declared = [name for name in spec["stages"] if name]
+        if not self.single and list(self.stages) != declared:
+            raise ValueError(
+                "build() gives the stages %s, the probe's block names %s"
+                % (", ".join(self.stages) or "none", ", ".join(declared) or "none")
+            )
+        self.outputs = {}
+
+    def whole(self):
+        """Return one module that holds every stage, for what concerns all weights at once."""
+        import torch
+
+        return self.stages[""] if self.single else torch.nn.ModuleDict(self.stages)
+
+    def dynamic(self, stage):
+        """Return {tensor: {axis: name}} of a stage."""
+        declared = self.spec["stages"][stage]["dynamic"]
+        return {name: {int(axis): label for axis, label in axes.items()} for name, axes in declared.items()}
+
+    def label(self, stage):
+        """Return how a stage is called in file names."""
+        return stage or "model"
+
+    def run(self, inputs, call, side):
+        """Run the chain with `call(stage, feeds) -> list of arrays` in place of its modules.
+
+        Returns:
+            The outputs of the whole by name, and what each stage was given and gave: stage -> [(feeds, arrays)].
+        """
+        trace = {name: [] for name in self.stages}
+
+        def caller(stage):
+            def called(**feeds):
+                arrays = call(stage, feeds)
+                trace[stage].append((feeds, arrays))
+                return dict(zip(self.outputs[stage], arrays))
+
+            return called
+
+        callers = {name: caller(name) for name in self.stages}
+        if self.single:
+            return callers[""](**inputs), trace
+        return dict(load_probe(self.spec).pipeline(callers, dict(inputs), side)), trace
+
+    def eager(self, stages=None):
+        """Return a `call` that runs the modules themselves, or the given ones in their place."""
+        modules = stages or self.stages
+
+        def call(stage, feeds):
+            named = forward(modules[stage], feeds)
+            declared = self.spec["stages"][stage]["outputs"]
+            names = declared or [name for name, _ in named]
+            if len(names) != len(named):
+                raise Mislabelled(
+                    "the probe names %d outputs%s, eager gives %d"
+                    % (len(names), " of stage %s" % stage if stage else "", len(named))
+                )
+            self.outputs[stage] = list(names)
+            return [array for _, array in named]
+
+        return call
+
+
+class Mislabelled(Exception):
+    """The probe's block says something else than its model does."""
+
+
+def forward(module, feeds):
+    """Run one module without gradients and return its flattened outputs with their names."""
+    import torch
+
+    with torch.no_grad():
+        return flatten(module(*tensors(feeds)))
+
+
+def tensors(feeds):
+    """Return arrays as a tuple of tensors that do not share memory with them."""
+    import numpy as np
+    import torch
+
+    return tuple(torch.from_numpy(np.array(array)) for array in feeds.values())
+
+
+def prepare(chain, spec):
+    """Give every module its seeded weights, calibrated statistics or the user's own; return the digest of all."""
+    model = chain.whole()
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    if spec["checkpoint"]:
+        weights.load(model, spec["checkpoint"])
+    else:
+        weights.fill(model, spec["name"], spec["weights"])
+    return weights.digest(model)

@@ -1,0 +1,40 @@
+# /// script
+# requires-python = ">=3.8"
+# dependencies = ["torchvision"]   # every torchvision asks for one torch, so the combination decides
+# [tool.matrixscan]
+# license = "BSD-3-Clause (torchvision)"
+# open-variants = true
+# family = true
+# export-size = { n = 2 }
+# run-sizes = [ { n = 3 } ]
+# dynamic = { pictures = { 0 = "n" } }
+# case-seconds = 240
+# ///
+"""Any classification or segmentation network of torchvision, untrained: a variant is a name in torchvision.models."""
+
+import numpy as np
+
+#: Made for other sizes than 224.
+SIDES = {"inception_v3": 299, "deeplabv3_mobilenet_v3_large": 128, "lraspp_mobilenet_v3_large": 128}
+
+
+def build(variant):
+    import torchvision
+
+    models = torchvision.models
+    make = getattr(models, variant, None) or getattr(models.segmentation, variant, None)
+    if make is None:
+        raise ModuleNotFoundError("torchvision %s has no %s" % (torchvision.__version__, variant))
+    # Segmentation fetches a trained backbone unless told not to. Releases before 0.13 know `pretrained` alone.
+    segmentation = hasattr(models.segmentation, variant)
+    if hasattr(models, "get_model") or hasattr(models, "ResNet18_Weights"):
+        return make(weights=None, **({"weights_backbone": None} if segmentation else {}))
+    return make(pretrained=False, **({"pretrained_backbone": False} if segmentation else {}))
+
+
+def inputs(size, random, variant):
+    side = SIDES.get(variant, 224)
+    # Normalised photographs are smooth and bright here, dark there.
+    coarse = random.standard_normal((size["n"], 3, 8, 8)).repeat(side // 8 + 1, axis=2).repeat(side // 8 + 1, axis=3)
+    fine = 0.3 * random.standard_normal((size["n"], 3, side, side))
+    return {"pictures": (coarse[:, :, :side, :side] + fine).astype(np.float32)}
