@@ -55,7 +55,7 @@ def probe_fields(probe: Probe, tolerances: Tolerances, overlay: Path | None) -> 
         "weights": None if probe.weights is None else str(path.parent / probe.weights),
         "checkpoint": None if probe.checkpoint is None else str(path.parent / probe.checkpoint),
         "nonfinite": probe.nonfinite,
-        "family": probe.family,
+        "open": probe.open_variants,
         "samples": probe.samples,
         "tolerances": tolerance_table(probe, tolerances),
         "agree": {name: own.agree for name, own in probe.compare.items() if own.agree is not None},

@@ -22,7 +22,10 @@ def calibrate(request, out_dir, events):
 
     for name, spec in request["probes"].items():
         variant = spec["variants"][0]
-        model = load_probe(spec).build(variant).eval()
+        model = load_probe(spec).build(variant)
+        if isinstance(model, dict):
+            raise TypeError("a chain cannot be calibrated: its stages do not see the data in one pass")
+        model.eval()
         weights.fill(model, name)
         samples = [
             draw_inputs(spec, variant, spec["export_size"], weights.generator(name, "calibration", str(index)))

@@ -104,15 +104,16 @@ def post_process(spec, outputs, inputs):
 def flatten(value, path=""):
     """Flatten nested tuples, lists, dicts and tensors into pairs of a stable name and an array, in order.
 
-    A name is the way to the tensor: positions and keys joined by dots, `output` for a lone tensor. The arrays are
-    copies: a model may hand out a buffer that its next call overwrites.
+    A name is the way to the tensor: keys joined by dots, positions by `_`, which begin with `output` because exporters
+    take no number for a name; `output` for a lone tensor. The arrays are copies: a model may hand out a buffer that
+    its next call overwrites.
     """
     if hasattr(value, "detach"):
         return [(path or "output", value.detach().cpu().numpy().copy())]
     items = []
-    if isinstance(value, dict):
-        items = value.items()
+    if isinstance(value, dict) or hasattr(value, "_fields"):
+        named = value.items() if isinstance(value, dict) else zip(value._fields, value)
+        items = [("%s.%s" % (path, key) if path else str(key), item) for key, item in named]
     elif isinstance(value, (tuple, list)):
-        fields = getattr(value, "_fields", None) or range(len(value))
-        items = zip(fields, value)
-    return [pair for key, item in items for pair in flatten(item, "%s.%s" % (path, key) if path else str(key))]
+        items = [("%s_%d" % (path or "output", at), item) for at, item in enumerate(value)]
+    return [pair for name, item in items for pair in flatten(item, name)]

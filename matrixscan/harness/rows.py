@@ -58,7 +58,7 @@ class RowProbe:
         names = dict(generators(random), np=np, **size)
         made = {}
         for key in self.row["inputs"]:
-            value = np.asarray(self._value("inputs", key, names))
+            value = np.array(self._value("inputs", key, names), order="C")
             names[key] = made[key] = value.astype(np.float32) if value.dtype == np.float64 else value
         return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Collection, Mapping
@@ -9,6 +10,8 @@ from collections.abc import Collection, Mapping
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from matrixscan.errors import did_you_mean
+from matrixscan.matrix.axes import WELL_KNOWN_AXES
 from matrixscan.matrix.problems import Problems, join
 from matrixscan.matrix.types import Expected
 
@@ -35,6 +38,8 @@ def check_expected(expected: Expected, path: str, sizes: Collection[str], proble
             problems.add(
                 where, "names neither an axis nor a size, exporter, opset, precision, runner, variant or stage"
             )
+        elif key not in WELL_KNOWN_AXES and difflib.get_close_matches(key, WELL_KNOWN_AXES, cutoff=0.75):
+            problems.add(where, f"is no axis; {did_you_mean(key, WELL_KNOWN_AXES)}")
         else:
             _check_specifier(text, where, problems)
 

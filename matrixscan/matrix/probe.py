@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import textwrap
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,8 @@ def _read_row(table: Path, row: str, problems: Problems) -> Probe:
     check_parts([row], "row name", problems, labelled=False)
     check_parts(tuple(values.get("variants", ())), f"{row}.variants", problems)
     check_table({key: value for key, value in values.items() if key != "variants"}, table, problems)
+    for key, text in _row_texts(values):
+        _check_python(text, f"{row}.{key}", problems)
     _check_requirements(values, problems)
     if problems.lines:
         raise ProbeFileError(f"{table}{ROW}{row}", problems.lines)
@@ -103,6 +106,22 @@ def _read_row(table: Path, row: str, problems: Problems) -> Probe:
         "family": True,
     }
     return Probe(**fields)
+
+
+def _row_texts(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in _ROW_CODE:
+        value = values.get(key)
+        if isinstance(value, str):
+            yield key, value
+        elif isinstance(value, dict):
+            yield from ((f"{key}.{name}", text) for name, text in value.items())
+
+
+def _check_python(text: str, path: str, problems: Problems) -> None:
+    try:
+        ast.parse(textwrap.dedent(text).strip(), feature_version=(3, 8))
+    except SyntaxError as error:
+        problems.add(path, f"is not valid Python 3.8: {error.msg}")
 
 
 def _load(file: Path) -> tuple[bytes, str]:

@@ -133,12 +133,13 @@ def test_an_error_of_our_own_is_infrastructure_with_its_traceback(project, monke
         ("import os; os.kill(os.getpid(), 11)", "crashed", "SIGSEGV", "ended by SIGSEGV"),
         ("import os; os._exit(0)", "crashed", "ProcessExit", "exit code 0"),
         ("import sys; sys.exit('bye')", "crashed", "ProcessExit", "exit code"),
-        ("import time; time.sleep(60)", "timed_out", "Timeout", "gave up after 2 s"),
+        ("import time; time.sleep(60)", "timed_out", "Timeout", "gave up after 15 s"),
     ],
 )
 def test_packages_that_cannot_be_imported_fail_at_import(project, source, outcome, kind, words):
     project.wheel("broken", source=f"print('a word from the package', flush=True)\n{source}\n")
-    project.matrix(numpy="1.24.4", broken="1.0", tables="[limits]\ncase-seconds = 2\n")
+    # Long enough for a busy machine to start the process; only the one that hangs waits for it.
+    project.matrix(numpy="1.24.4", broken="1.0", tables="[limits]\ncase-seconds = 15\n")
     record = project.scan()
     assert (last(record).stage, last(record).outcome, last(record).error.type) == ("import", outcome, kind)
     assert words in last(record).error.message

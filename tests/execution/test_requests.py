@@ -120,7 +120,7 @@ dynamic = { x = { 1 = "t" } }
         "weights": None,
         "checkpoint": str(tmp_path / "w.npz"),
         "nonfinite": False,
-        "family": True,
+        "open": False,
         "samples": 2,
         "tolerances": {
             "fp32": {"": [1e-3, 1e-5], "y": [1e-3, 1e-5], "tokens": [1e-3, 1e-5]},

@@ -52,7 +52,7 @@ class Bed:
             (folder / f"{name}.py").write_text(textwrap.dedent(probe["source"]), encoding="utf-8")
         described = {
             name: {"name": name, "file": str(folder / f"{name}.py"), "digest": name, "overlay": [], "weights": None}
-            | {"nonfinite": False, "variants": ["only"], "checkpoint": None, "row": None, "family": False}
+            | {"nonfinite": False, "variants": ["only"], "checkpoint": None, "row": None, "open": False}
             | {"samples": 1, "agree": {}, "pictures": [], "export_size": {"n": 2}, "run_sizes": []}
             | {"tolerances": {"fp32": {"": [1e-3, 1e-5]}, "fp16": {"": [1e-2, 1e-3]}}}
             | {"stages": {"": {"outputs": ["y"], "dynamic": {"x": {"0": "n"}, "y": {"0": "n"}}}}}

@@ -240,18 +240,18 @@ def loaded(monkeypatch):
 
 def test_inputs_keep_their_shape_and_are_copies(loaded):
     given_arrays = {"scalar": np.float32(2), "turned": np.arange(6.0).reshape(2, 3).T}
-    made = probe.make_inputs(loaded(inputs=lambda size, random: given_arrays), "v", {})
+    made = probe.make_inputs(loaded(inputs=lambda *_: given_arrays), "v", {})
     assert made["scalar"].shape == ()
     assert made["turned"].shape == (3, 2)
     assert made["turned"].flags.c_contiguous
     assert not np.shares_memory(made["turned"], given_arrays["turned"])
     for wrong in ({}, [1]):
         with pytest.raises(TypeError, match="non-empty dict"):
-            probe.make_inputs(loaded(inputs=lambda size, random, wrong=wrong: wrong), "v", {})
+            probe.make_inputs(loaded(inputs=lambda *_, wrong=wrong: wrong), "v", {})
 
 
 def test_every_size_and_sample_draws_other_inputs_and_always_the_same(loaded):
-    spec = loaded(inputs=lambda size, random: {"x": random.standard_normal(3)})
+    spec = loaded(inputs=lambda _, random: {"x": random.standard_normal(3)})
     asked = [({"n": 2}, "0"), ({"n": 3}, "0"), ({"n": 2}, 1), ({"n": 2}, "export"), ({"n": 2}, "other")]
     drawn = [probe.make_inputs(spec, "v", *entry)["x"].tolist() for entry in asked]
     assert len({tuple(values) for values in drawn}) == len(asked)
@@ -260,7 +260,7 @@ def test_every_size_and_sample_draws_other_inputs_and_always_the_same(loaded):
 
 
 def test_inputs_may_depend_on_the_variant(loaded):
-    def inputs(size, random, variant):
+    def inputs(size, _random, variant):
         return {variant: np.zeros(size["n"])}
 
     assert list(probe.make_inputs(loaded(inputs=inputs), "wide", {"n": 2})) == ["wide"]
@@ -278,7 +278,7 @@ def test_what_is_compared_may_be_derived_from_the_outputs(loaded):
     assert list(outputs) == ["y"], "the outputs of one side are not for post() to change"
     for wrong in (None, {}, [f32(1)]):
         with pytest.raises(TypeError, match=r"post\(\) must return a non-empty dict"):
-            probe.post_process(loaded(post=lambda outputs, inputs, wrong=wrong: wrong), outputs, asked)
+            probe.post_process(loaded(post=lambda *_, wrong=wrong: wrong), outputs, asked)
 
 
 CASE = {

@@ -1,18 +1,9 @@
 # /// script
 # requires-python = ">=3.8,<3.9"
-# dependencies = [
-#     "fairseq==0.12.2", # wheels up to Python 3.8
-#     "hydra-core==1.0.7",
-#     "omegaconf==2.0.6",
-#     "bitarray==3.11.0",
-#     "sacrebleu==2.5.1",
-#     "portalocker==3.0.0",
-#     "regex==2024.11.6",
-#     "tabulate==0.9.0",
-#     "colorama==0.4.6",
-#     "lxml==6.1.3",
-#     "tqdm==4.70.1",
-#     "PyYAML==6.0.3",
+# dependencies = [ # fairseq has wheels up to Python 3.8; its commands need more than this, its models do not
+#     "fairseq==0.12.2", "hydra-core==1.0.7", "omegaconf==2.0.6", "PyYAML==6.0.3", "bitarray==3.11.0",
+#     "sacrebleu==2.5.1", "portalocker==3.0.0", "regex==2024.11.6", "tabulate==0.9.0", "colorama==0.4.6",
+#     "lxml==6.1.3", "tqdm==4.70.1",
 # ]
 # [tool.matrixscan]
 # no-deps = true
@@ -26,6 +17,16 @@
 # source = { 0 = "n", 1 = "samples" }
 # padding_mask = { 0 = "n", 1 = "samples" }
 # features = { 0 = "n", 1 = "frames" }
+# [[tool.matrixscan.expected]]
+# when = { variant = "published", exporter = "torchscript" }
+# match = "is_integer"
+# reason = "The published failure: while tracing, a length is a tensor, and the padding helper asks it for is_integer."
+# until = 2027-11-21
+# [[tool.matrixscan.expected]]
+# when = { variant = "patched", exporter = "torchscript", opset = ">=14", torch = ">=2.0" }
+# match = "broadcast an axis by a dimension other than 1"
+# reason = "The second published failure: index_put with a mask of fewer dimensions is exported as a Where that fails."
+# until = 2027-11-21
 # ///
 """HuBERT of fairseq: published, with its padding helper patched, the published adapter without mask, and a full fix."""
 
@@ -55,6 +56,7 @@ def build(variant):
 
     published: both inputs, the code as it is. patched: the attribute error in the padding helper removed, nothing else.
     adapter: also no padding mask among the inputs. fixed: both inputs, and nothing that tracing makes constant.
+    The export size gives an odd number of frames: only then does tracing see the helper pad, for good or ill.
     """
     hubert = _fairseq_hubert()
     wav2vec2 = sys.modules["fairseq.models.wav2vec.wav2vec2"]

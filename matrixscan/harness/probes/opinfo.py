@@ -73,7 +73,8 @@ def draw(op, seed):
     python_random.seed(seed)
     for dtype in (torch.float32, torch.int64, torch.bool):
         if op.supports_dtype(dtype, "cpu"):
-            for sample in op.sample_inputs("cpu", dtype, requires_grad=False):
+            # Not op.sample_inputs, which newer releases seed by themselves: every draw would be the same.
+            for sample in op.sample_inputs_func(op, "cpu", dtype, False):
                 yield (sample.input, *sample.args), sample.kwargs
             return
     raise LookupError("%s works neither on float32 nor on int64 nor on booleans" % op.name)

@@ -17,14 +17,15 @@
 # dynamic = { picture = { 2 = "h", 3 = "w" }, image = { 2 = "h", 3 = "w" } }
 # precisions = ["fp32", "fp16"]
 # opsets = { torchscript = [14, 17], dynamo = [18] }
+# fp16 = { rtol = 1e-2, atol = 3e-2 } # half rounds the network to 0.7 % of its ordinary output, near zero too
 # case-seconds = 240
 # [tool.matrixscan.compare.image]
 # picture = true
 # ///
 """SPAN super-resolution of neosr (spandrel), narrow: its convolutions are merged anew in every forward pass.
 
-Chains of three convolutions without anything between them double the signal at every step under seeded weights. The
-file of weights has smaller numbers for the last of each chain and for the path beside it; nothing in it is trained.
+Three convolutions in a row with nothing between them grow the signal eightfold under seeded weights, out of the range
+of half after a few blocks. The file of weights has the seeded numbers of every third one times 0.4.
 """
 
 import importlib.util
