@@ -111,9 +111,14 @@ def flatten(value, path=""):
     if hasattr(value, "detach"):
         return [(path or "output", value.detach().cpu().numpy().copy())]
     items = []
-    if isinstance(value, dict) or hasattr(value, "_fields"):
-        named = value.items() if isinstance(value, dict) else zip(value._fields, value)
-        items = [("%s.%s" % (path, key) if path else str(key), item) for key, item in named]
+    if isinstance(value, dict):
+        items = value.items()
     elif isinstance(value, (tuple, list)):
-        items = [("%s_%d" % (path or "output", at), item) for at, item in enumerate(value)]
-    return [pair for name, item in items for pair in flatten(item, name)]
+        items = zip(getattr(value, "_fields", range(len(value))), value)
+    return [pair for key, item in items for pair in flatten(item, _joined(path, str(key)))]
+
+
+def _joined(path, key):
+    if key.isdigit():
+        return "%s_%s" % (path or "output", key)
+    return "%s.%s" % (path, key) if path else key

@@ -84,7 +84,7 @@ def unnamed(*inputs):
 
 
 NESTED = '.chunk(2, 1)[0], {"b": [x * 2, (x + 1,)], "a": x - 1}'
-NAMES = ["0", "1.b.0", "1.b.1.0", "1.a"]
+NAMES = ["output_0", "output_1.b_0", "output_1.b_1_0", "output_1.a"]
 UNEQUAL = """
 def post(outputs, inputs):
     kept = inputs["x"][:, 0] > -9
@@ -106,7 +106,7 @@ PROBES = {
     "front_fails": chain(front=f" + (1 if not {TRACING} else [][5])"),
     "samples": single(samples=3),
     "sample_differs": single(samples=3, front=f" * (1 if not {TRACING} else 1.05)"),
-    "nested": single(front=NESTED, stages={"": {"outputs": [], "dynamic": {"x": {"0": "n"}, "0": {"0": "n"}}}}),
+    "nested": single(front=NESTED, stages={"": {"outputs": [], "dynamic": {"x": {"0": "n"}, "output_0": {"0": "n"}}}}),
     "unequal": single(more=UNEQUAL),
     "post_fails": single(more="\ndef post(outputs, inputs):\n    return outputs['z']\n"),
     "own_weights": single(),

@@ -343,13 +343,13 @@ class Pair(tuple):
 ONE, TWO = Tensor([1.0]), Tensor([2.0])
 STRUCTURES = {
     "alone": (ONE, ["output"]),
-    "tuple": ((ONE, TWO), ["0", "1"]),
-    "tuple of one": ((ONE,), ["0"]),
+    "tuple": ((ONE, TWO), ["output_0", "output_1"]),
+    "tuple of one": ((ONE,), ["output_0"]),
     "dict": ({"b": ONE, "a": TWO}, ["b", "a"]),
-    "nested": (({"h": [ONE, (TWO,)]}, ONE), ["0.h.0", "0.h.1.0", "1"]),
-    "named": (Pair((ONE, (TWO, ONE))), ["first", "last.0", "last.1"]),
-    "what is no tensor": ((None, ONE, 3, "x"), ["1"]),
-    "numbers as keys": ({1: ONE}, ["1"]),
+    "nested": (({"h": [ONE, (TWO,)]}, ONE), ["output_0.h_0", "output_0.h_1_0", "output_1"]),
+    "named": (Pair((ONE, (TWO, ONE))), ["first", "last_0", "last_1"]),
+    "what is no tensor": ((None, ONE, 3, "x"), ["output_1"]),
+    "numbers as keys": ({1: ONE}, ["output_1"]),
     "nothing": ((), []),
 }
 
