@@ -279,16 +279,15 @@ def _run(bench, case):
         runs.append([chain.run(copy.deepcopy(made["inputs"]), call, "exported") for _ in range(2)])
         if not chain.single:
             parts.append({stage: [call(stage, feeds) for feeds, _ in made["trace"][stage]] for stage in chain.stages})
-    first = bench.kept(case, "eager")["samples"][0]
+    samples = bench.kept(case, "eager")["samples"]
+    first = samples[0]
     facts = {"runner_ms": _latency(lambda: chain.run(first["inputs"], call, "exported"))}
     if pruned:
         facts["pruned_inputs"] = sorted(pruned)
     if not chain.single:
-        facts["given"] = stages.given(spec, case["precision"], first["trace"], runs[0][0][1])
-    outputs = [
-        [post_process(spec, raw, made["inputs"]) for raw, _ in pair]
-        for made, pair in zip(bench.kept(case, "eager")["samples"], runs)
-    ]
+        traces = [(made["trace"], pair[0][1]) for made, pair in zip(samples, runs)]
+        facts["given"] = stages.given(spec, case["precision"], traces)
+    outputs = [[post_process(spec, raw, made["inputs"]) for raw, _ in pair] for made, pair in zip(samples, runs)]
     return {"outputs": outputs, "parts": parts, "facts": facts}
 
 

@@ -123,7 +123,8 @@ def _importable(names):
 
 def _version(distribution, module):
     version = getattr(module, "__version__", None)
-    if isinstance(version, str):
+    # What a package calls its version may hold a branch and a commit too.
+    if isinstance(version, str) and _VERSION.match(version.strip().lower()):
         return str(version)
     from importlib import metadata
 

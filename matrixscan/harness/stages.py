@@ -59,12 +59,22 @@ def _keep(found, result, sample):
     found[key] = worst([found[key], result]) if key in found else result
 
 
-def given(spec, precision, reference, exported):
+def given(spec, precision, traces):
     """Say for each stage whether the exported side was given what eager was: in words, by stage.
 
     Agreement of every graph by itself says nothing where the two sides do not see the same data.
+
+    Args:
+        spec: the request's description of the probe.
+        precision: the lane, which chooses the tolerances.
+        traces: for each sample what the stages were given and gave, of eager and of the exported side.
     """
-    return {stage: _difference(spec, precision, calls, exported[stage]) for stage, calls in reference.items()}
+    words = {}
+    for reference, exported in traces:
+        for stage, calls in reference.items():
+            if words.get(stage, SAME) == SAME:
+                words[stage] = _difference(spec, precision, calls, exported[stage])
+    return words
 
 
 def _difference(spec, precision, before, after):

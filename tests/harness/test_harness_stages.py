@@ -235,9 +235,9 @@ def test_a_stage_has_the_noise_of_its_own():
 
 def test_whether_both_sides_were_given_the_same():
     def given(before, after, precision="fp32"):
-        return stages.given(SPEC, precision, {"s": [(feeds, []) for feeds in before]}, {"s": [(f, []) for f in after]})[
-            "s"
-        ]
+        return stages.given(
+            SPEC, precision, [({"s": [(feeds, []) for feeds in before]}, {"s": [(f, []) for f in after]})]
+        )["s"]
 
     one = {"x": f32(1, NAN)}
     assert given([], []) == given([one], [{"x": f32(1.0005, NAN)}]) == "the same"

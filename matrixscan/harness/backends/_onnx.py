@@ -25,6 +25,8 @@ def unsupported(precision):
     """Return why an artifact cannot be written in this precision here, or None."""
     import importlib.util
 
+    if importlib.util.find_spec("onnx") is None:
+        return "this combination has no onnx"
     if precision == "fp16" and importlib.util.find_spec("onnxruntime") is None:
         return "the conversion to fp16 is onnxruntime's, which this combination does not have"
     return None

@@ -1,23 +1,12 @@
 """What the SenseVoice and FSMN-VAD probes share: funasr's own layers, and the pipeline that they make."""
 
 import importlib.util
-import os
 import sys
 import types
 
+import _filterbank as filterbank
 import numpy as np
 import torch
-
-
-def _filterbank():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_filterbank.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_filterbank", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-filterbank = _filterbank()
 
 #: What is imported on the way and never used by these models, with the names taken from it: it needs more packages.
 STUBS = {"librosa": (), "kaldiio": (), "funasr.metrics.common": ("end_detect",)}

@@ -1,11 +1,14 @@
 """What the super-resolution probes share: pictures, and the way spandrel's networks are handed to an exporter."""
 
+import contextlib
 import importlib
 import sys
 import types
 
 import numpy as np
 import torch
+
+TORCHVISION = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
 
 
 class Converted(torch.nn.Module):
@@ -25,8 +28,9 @@ class Converted(torch.nn.Module):
 
 def network(module, name, settings):
     """Return an architecture of spandrel, for example `network("ESRGAN", "ESRGAN", {"num_blocks": 1})`."""
-    _without_torchvision()
-    return Converted(getattr(importlib.import_module("spandrel.architectures." + module), name)(**settings))
+    with _without_torchvision():
+        architectures = importlib.import_module("spandrel.architectures." + module)
+    return Converted(getattr(architectures, name)(**settings))
 
 
 def picture(size, random):
@@ -38,10 +42,18 @@ def picture(size, random):
     return {"picture": values.clip(0, 1)[None].astype(np.float32)}
 
 
+@contextlib.contextmanager
 def _without_torchvision():
-    """Stand in for torchvision, which spandrel imports for two networks that are not used here."""
-    names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
-    for name in names:
-        sys.modules.setdefault(name, types.ModuleType(name))
+    """Stand in for torchvision, which spandrel imports for two networks that are not used here, and leave again.
+
+    An empty module that stays would be taken for torchvision by the dynamo exporter.
+    """
+    names = [name for name in TORCHVISION if name not in sys.modules]
+    sys.modules.update((name, types.ModuleType(name)) for name in names)
     for name in ("InterpolationMode", "normalize", "rotate"):
-        setattr(sys.modules[names[-1]], name, None)
+        setattr(sys.modules[TORCHVISION[-1]], name, None)
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]

@@ -15,17 +15,10 @@
 # ///
 """CAM++ speaker embedding, English VoxCeleb (512): the network of campplus with the wider embedding."""
 
-import importlib.util
-import os
+import campplus
 
-_spec = importlib.util.spec_from_file_location(
-    "campplus_network", os.path.join(os.path.dirname(os.path.abspath(__file__)), "campplus.py")
-)
-_campplus = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_campplus)
-
-inputs = _campplus.inputs
+inputs = campplus.inputs
 
 
 def build(variant):
-    return _campplus.build(variant, embedding=512)
+    return campplus.build(variant, embedding=512)

@@ -41,7 +41,7 @@
 # reason = "pnnx cut weights off when it turned them to half; since 20261020 it rounds them"
 # until = 2027-11-30
 # ///
-"""ECAPA-TDNN speaker embedding: attentive statistics pooling, as published with masks, and without them for phones."""
+"""ECAPA-TDNN speaker embedding: attentive statistics pooling, published with masks, and without for phones."""
 
 import importlib
 import importlib.util

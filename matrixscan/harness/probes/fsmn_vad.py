@@ -12,21 +12,8 @@
 # ///
 """FSMN voice activity detection network as its package exports it: 400 to 248, four caches in and out."""
 
-import importlib.util
-import os
-
+import _sensevoice as shared
 import numpy as np
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sensevoice.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_sensevoice", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 
 def build(variant):

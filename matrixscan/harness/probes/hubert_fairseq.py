@@ -28,27 +28,16 @@
 # reason = "The second published failure: index_put with a mask of fewer dimensions is exported as a Where that fails."
 # until = 2027-11-21
 # ///
-"""HuBERT of fairseq: published, with its padding helper patched, the published adapter without mask, and a full fix."""
+"""HuBERT of fairseq: published, padding helper patched, the published adapter without mask, a full fix."""
 
-import importlib.util
+import importlib
 import math
-import os
 import sys
 import types
 
+import _hubert as shared
 import numpy as np
 import torch
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_hubert.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_hubert", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 
 def build(variant):

@@ -21,18 +21,8 @@ import os
 import sys
 import types
 
+import _hubert as shared
 import torch
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_hubert.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_hubert", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 
 def build(variant):

@@ -16,22 +16,9 @@
 # ///
 """HuBERT of transformers, plain and with the attention mask of padded waves."""
 
-import importlib.util
-import os
-
+import _hubert as shared
 import numpy as np
 import torch
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_hubert.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_hubert", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 
 def build(variant):

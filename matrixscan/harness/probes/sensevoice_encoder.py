@@ -18,23 +18,10 @@
 # [tool.matrixscan.compare.tokens]
 # agree = 0.99
 # ///
-"""SenseVoiceSmall encoder as its package exports it: SANM attention under a length mask, 3 + 2 layers, 500 tokens."""
+"""SenseVoiceSmall encoder as its package exports it: attention under a length mask, 3 + 2 layers."""
 
-import importlib.util
-import os
-
+import _sensevoice as shared
 import numpy as np
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sensevoice.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_sensevoice", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 
 def build(variant):

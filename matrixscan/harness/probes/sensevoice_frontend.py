@@ -14,19 +14,7 @@
 # ///
 """SenseVoice and FSMN-VAD features in the graph: Kaldi filter banks, frames stacked 7 by 6 and 5 by 1."""
 
-import importlib.util
-import os
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sensevoice.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_sensevoice", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
+import _sensevoice as shared
 
 
 def build(variant):

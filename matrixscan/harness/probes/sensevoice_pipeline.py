@@ -22,21 +22,8 @@
 # ///
 """SenseVoice from wave to tokens with voice activity detection on both sides: front end, VAD, encoder."""
 
-import importlib.util
-import os
-
+import _sensevoice as shared
 import numpy as np
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sensevoice.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_sensevoice", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 #: Classes that these seeded weights give more of where there is speech. Another name of this file gives other weights.
 SPEECH_PDFS = (18, 111, 177, 222)

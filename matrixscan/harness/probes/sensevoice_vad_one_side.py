@@ -23,23 +23,10 @@
 # reason = "The published failure: only the PyTorch side has voice activity detection. Every graph agrees by itself."
 # until = 2027-11-21
 # ///
-"""SenseVoice as it was published to fail: eager hears speech segments only, the exported side gets the whole wave."""
+"""SenseVoice as published to fail: eager hears speech only, the exported side gets the whole wave."""
 
-import importlib.util
-import os
-
+import _sensevoice as shared
 import numpy as np
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sensevoice.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_sensevoice", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 #: Classes that these seeded weights give more of where there is speech. Another name of this file gives other weights.
 SPEECH_PDFS = (1, 34, 56, 96, 97, 122)

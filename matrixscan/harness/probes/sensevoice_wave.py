@@ -12,22 +12,9 @@
 # ///
 """SenseVoice from wave to logits in one graph: filter banks, stacking and encoder."""
 
-import importlib.util
-import os
-
+import _sensevoice as shared
 import numpy as np
 import torch
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sensevoice.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_sensevoice", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
 
 
 class Whole(torch.nn.Module):

@@ -28,19 +28,7 @@
 The structure is the published one; depth and width are not, so that an export takes seconds.
 """
 
-import importlib.util
-import os
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_super_resolution.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_super_resolution", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
+import _super_resolution as shared
 
 NETWORKS = {
     "esrgan": ("ESRGAN", "ESRGAN", {"num_filters": 16, "num_blocks": 1, "scale": 4}),

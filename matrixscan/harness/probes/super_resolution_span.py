@@ -28,19 +28,7 @@ Three convolutions in a row with nothing between them grow the signal eightfold 
 of half after a few blocks. The file of weights has the seeded numbers of every third one times 0.4.
 """
 
-import importlib.util
-import os
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_super_resolution.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_super_resolution", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
+import _super_resolution as shared
 
 NETWORKS = {
     "default": (

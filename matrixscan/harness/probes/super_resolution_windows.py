@@ -22,24 +22,12 @@
 # [tool.matrixscan.compare.image]
 # picture = true
 # ///
-"""Super-resolution networks of neosr whose shapes follow the picture: windows and adaptive pooling (spandrel), small.
+"""Super-resolution networks whose shapes follow the picture: windows, adaptive pooling (spandrel), small.
 
 spandrel does not let these run in half, or says that it was not tried (OmniSR), so there is no half lane.
 """
 
-import importlib.util
-import os
-
-
-def _shared():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_super_resolution.py")
-    spec = importlib.util.spec_from_file_location("matrixscan_super_resolution", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shared = _shared()
+import _super_resolution as shared
 
 WINDOWS = {"depths": [2, 2], "num_heads": [2, 2], "embed_dim": 16, "window_size": 8, "mlp_ratio": 2.0, "upscale": 2}
 
