@@ -161,8 +161,18 @@ def _refuse_blind(spec, precision, seen):
         raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
 
 
+def _refuse_shared_names(chain, made):
+    """Stop where an input and an output have one name: exporters rename one of them, and no run finds its inputs."""
+    for stage, calls in made["trace"].items():
+        shared = sorted(set(chain.outputs.get(stage, ())) & {name for feeds, _ in calls for name in feeds})
+        if shared:
+            words = "an input and an output are both called %s" % ", ".join(shared)
+            raise Stop("failed", "outputs", {"type": "SharedNames", "message": words})
+
+
 def _refuse_unknown_axes(spec, chain, made):
     """Stop where the probe's block names tensors its model does not have, before that looks like a bad export."""
+    _refuse_shared_names(chain, made)
     if spec["open"]:
         return  # what a model of any name takes and gives is not known beforehand
     # A variant may lack an input that others have.

@@ -105,9 +105,9 @@ def tensors(feeds):
 def prepare(chain, spec):
     """Give every module its seeded weights, calibrated statistics or the user's own; return the digest of all."""
     model = chain.whole()
+    # Gradients stay on, as in a plain call of an exporter: without them some modules of torch take a fused way in eval
+    # mode that exporters do not know.
     model.eval()
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
     if spec["checkpoint"]:
         weights.load(model, spec["checkpoint"])
     else:

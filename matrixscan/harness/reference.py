@@ -31,7 +31,9 @@ def requirements():
     try:
         yield
     except ModuleNotFoundError as error:
-        raise Requirement("%s (the probe's own requirements go into its script block)" % error) from error
+        # A probe may raise one itself, for a model that a package does not have.
+        hint = " (the probe's own requirements go into its script block)" if error.name else ""
+        raise Requirement("%s%s" % (error, hint)) from error
 
 
 def copied(model):
@@ -92,16 +94,71 @@ def _noise(spec, chain, inputs, outputs):
     return {name: _largest_difference(array, wide.get(name)) for name, array in outputs.items()}
 
 
+def noise_of(spec, chain, precision, made):
+    """Return the noise floors of a precision lane: of the outputs by name, and of each stage's calls.
+
+    A lane in half is allowed what rounding weights and inputs to half costs by itself, with all else in fp32.
+    """
+    if precision == "fp32":
+        return made["noise"], made.get("part_noise")
+    if "half_noise" not in made:
+        made["half_noise"] = _half_noise(spec, chain, made)
+    return made["half_noise"]
+
+
+def _half_noise(spec, chain, made):
+    rounded = {name: copied(module).half().float() for name, module in chain.stages.items()}
+    try:
+        inputs = _rounded(made["inputs"])
+        raw, _ = chain.run(inputs, chain.eager(rounded), "reference")
+        low = post_process(spec, raw, inputs)
+    except Exception:
+        low = {}
+    whole = {
+        name: _larger(made["noise"][name], _largest_difference(array, low.get(name)))
+        for name, array in made["outputs"].items()
+    }
+    if chain.single:
+        return whole, None
+    parts = {
+        stage: [
+            list(map(_larger, noise, _call_noise(rounded[stage], call, _rounded)))
+            for call, noise in zip(calls, made["part_noise"][stage])
+        ]
+        for stage, calls in made["trace"].items()
+    }
+    return whole, parts
+
+
+def _rounded(inputs):
+    return {
+        name: array.astype(np.float16).astype(np.float32) if array.dtype == np.float32 else array
+        for name, array in inputs.items()
+    }
+
+
+def _larger(one, other):
+    return max((value for value in (one, other) if value is not None and np.isfinite(value)), default=None)
+
+
 def _part_noise(chain, stage, call):
     """Return the noise of each output of one stage on what it was given."""
+    try:
+        wide = copy.deepcopy(chain.stages[stage]).double()
+    except Exception:
+        return [None] * len(call[1])
+    return _call_noise(wide, call, _widened)
+
+
+def _call_noise(module, call, changed):
     feeds, arrays = call
     try:
-        wide = [array for _, array in chains.forward(copy.deepcopy(chain.stages[stage]).double(), _widened(feeds))]
+        others = [array for _, array in chains.forward(module, changed(feeds))]
     except Exception:
-        wide = []
-    if len(wide) != len(arrays):
+        others = []
+    if len(others) != len(arrays):
         return [None] * len(arrays)
-    return [_largest_difference(array, other) for array, other in zip(arrays, wide)]
+    return [_largest_difference(array, other) for array, other in zip(arrays, others)]
 
 
 def _widened(inputs):

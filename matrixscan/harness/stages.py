@@ -3,7 +3,7 @@
 import numpy as np
 
 from .compare import compare, worst
-from .reference import bounds
+from .reference import bounds, noise_of
 
 SAME = "the same"
 
@@ -23,11 +23,12 @@ def judge(spec, chain, precision, samples, ran):
     """
     found, unstable = {}, set()
     for at, made in enumerate(samples):
+        noises, part_noises = noise_of(spec, chain, precision, made)
         if ran["parts"]:
-            _judge_parts(spec, chain, precision, made, ran["parts"][at], at, found)
+            _judge_parts(spec, chain, precision, made, part_noises, ran["parts"][at], at, found)
         first, second = ran["outputs"][at]
         for name, reference in made["outputs"].items():
-            noise, allowed = made["noise"][name], bounds(spec, precision, name)
+            noise, allowed = noises[name], bounds(spec, precision, name)
             for run in (first, second):
                 _keep(found, compare(name, _given(run, name), reference, noise, allowed), at)
             between = compare(name, _given(second, name), _given(first, name), noise, allowed)
@@ -43,9 +44,9 @@ def _given(run, name):
     return run[name]
 
 
-def _judge_parts(spec, chain, precision, made, part, sample, found):
+def _judge_parts(spec, chain, precision, made, part_noises, part, sample, found):
     for stage, calls in part.items():
-        rows = zip(calls, made["trace"][stage], made["part_noise"][stage])
+        rows = zip(calls, made["trace"][stage], part_noises[stage])
         for arrays, (_, references), noises in rows:
             for name, out, reference, noise in zip(chain.outputs[stage], arrays, references, noises):
                 full = "%s.%s" % (stage, name)

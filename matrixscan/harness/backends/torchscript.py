@@ -39,8 +39,7 @@ class Exporter:
         }
         if "dynamo" in inspect.signature(torch.onnx.export).parameters:
             settings["dynamo"] = False
-        with torch.no_grad():
-            torch.onnx.export(model, tuple(inputs.values()), path, **settings)
+        torch.onnx.export(model, tuple(inputs.values()), path, **settings)
         _onnx.convert(path, precision)
 
 

@@ -50,8 +50,8 @@ def _without_torchvision():
     """
     names = [name for name in TORCHVISION if name not in sys.modules]
     sys.modules.update((name, types.ModuleType(name)) for name in names)
-    for name in ("InterpolationMode", "normalize", "rotate"):
-        setattr(sys.modules[TORCHVISION[-1]], name, None)
+    if TORCHVISION[-1] in names:
+        vars(sys.modules[TORCHVISION[-1]]).update(InterpolationMode=None, normalize=None, rotate=None)
     try:
         yield
     finally:

@@ -11,14 +11,13 @@
 # license = "MIT (spandrel), Apache-2.0, BSD-3-Clause or MIT (the networks)"
 # files = ["_super_resolution.py"]
 # family = true
-# variants = ["esrgan", "compact", "plksr", "realcugan"]
+# variants = ["esrgan", "compact", "plksr", "realcugan", "omnisr"]
 # outputs = ["image"]
 # export-size = { h = 64, w = 64 }
 # run-sizes = [ { h = 48, w = 80 }, { h = 50, w = 67 } ]
 # dynamic = { picture = { 2 = "h", 3 = "w" }, image = { 2 = "h", 3 = "w" } }
 # precisions = ["fp32", "fp16"]
 # opsets = { torchscript = [14, 17], dynamo = [18] }   # 14 is what chaiNNer proposes
-# fp16 = { rtol = 1e-2, atol = 3e-2 } # half rounds these networks to 0.3 % of their ordinary output, near zero too
 # case-seconds = 240
 # [tool.matrixscan.compare.image]
 # picture = true
@@ -35,6 +34,7 @@ NETWORKS = {
     "compact": ("Compact", "Compact", {"num_feat": 16, "num_conv": 4, "upscale": 2}),
     "plksr": ("PLKSR", "PLKSR", {"dim": 16, "n_blocks": 2, "upscaling_factor": 2}),
     "realcugan": ("RealCUGAN", "UpCunet2x", {}),  # its size is fixed
+    "omnisr": ("OmniSR", "OmniSR", {"num_feat": 16, "up_scale": 2}),
 }
 
 

@@ -17,7 +17,6 @@
 # dynamic = { picture = { 2 = "h", 3 = "w" }, image = { 2 = "h", 3 = "w" } }
 # precisions = ["fp32", "fp16"]
 # opsets = { torchscript = [14, 17], dynamo = [18] }
-# fp16 = { rtol = 1e-2, atol = 3e-2 } # half rounds the network to 0.7 % of its ordinary output, near zero too
 # case-seconds = 240
 # [tool.matrixscan.compare.image]
 # picture = true

@@ -11,7 +11,7 @@
 # license = "MIT (spandrel), Apache-2.0, BSD-3-Clause or MIT (the networks)"
 # files = ["_super_resolution.py"]
 # family = true
-# variants = ["swinir", "hat", "dat", "omnisr", "safmn"]
+# variants = ["swinir", "hat", "dat", "safmn"]
 # outputs = ["image"]
 # export-size = { h = 64, w = 64 }
 # run-sizes = [ { h = 48, w = 80 }, { h = 50, w = 67 } ]
@@ -40,7 +40,6 @@ NETWORKS = {
         "DAT",
         {"embed_dim": 64, "split_size": [8, 16], "depth": [2, 1], "num_heads": [2, 2], "expansion_factor": 2.0},
     ),
-    "omnisr": ("OmniSR", "OmniSR", {"num_feat": 16, "up_scale": 2}),
     "safmn": ("SAFMN", "SAFMN", {"dim": 16, "n_blocks": 2, "upscaling_factor": 2}),
 }
 
