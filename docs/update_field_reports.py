@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -56,7 +58,7 @@ def read_records(folder: Path) -> list[Record]:
     import msgspec  # noqa: PLC0415  only main needs it
 
     settled = [msgspec.structs.replace(record, cases=settle_cases(record.cases)) for record in records]
-    return sorted(settled, key=lambda record: [int(part) for part in record.axes["torch"].split(".")])
+    return sorted(settled, key=lambda record: Version(record.axes["torch"]))
 
 
 def rendered(records: Sequence[Record], claims: Mapping[str, Any]) -> str:
@@ -87,13 +89,13 @@ def _verdict(hits: Found, counted: Found, found: Found) -> str:
 
 
 def matching(records: Iterable[Record], when: Mapping[str, Any]) -> Found:
-    """Return the cases that fulfil every condition, with their records."""
+    """Return the cases that fulfil every condition, with their records; no claim rests on a witness."""
     pattern, rest = when["probe"], {key: condition for key, condition in when.items() if key != "probe"}
     return [
         (record, case)
         for record in records
         for case in record.cases
-        if fnmatch.fnmatchcase(case.probe, pattern) and holds(rest, _facts(record, case))
+        if not case.witness and fnmatch.fnmatchcase(case.probe, pattern) and holds(rest, _facts(record, case))
     ]
 
 

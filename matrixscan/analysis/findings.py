@@ -80,7 +80,8 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def applicable(self) -> bool:
         """Whether anything of this probe exists in the environment."""
-        return not self.lanes or any(lane.verdict != NOT_APPLICABLE for lane in self.lanes)
+        lanes = [lane for lane in self.lanes if not lane.witness]
+        return not lanes or any(lane.verdict != NOT_APPLICABLE for lane in lanes)
 
     def working_lanes(self) -> tuple[LaneView, ...]:
         """Return the lanes whose verdict is good; a witness's lane is none to recommend."""

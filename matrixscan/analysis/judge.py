@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from matrixscan.harness.protocol import OUTCOMES, STAGES
-from matrixscan.records.types import CaseRecord, Error, Record
+from matrixscan.records.types import CaseRecord, Error, OutputMetrics, Record
 
 GOOD = "good"
 BAD = "bad"
@@ -19,6 +19,8 @@ NOT_APPLICABLE = "not_applicable"
 
 #: Outcomes that prove something wrong. Every other one but `passed` proves nothing.
 BAD_OUTCOMES = frozenset({"failed", "crashed", "timed_out"})
+
+_SHAPES = frozenset({"shape", "truncated"})
 
 LaneKey = tuple[str, str, str, int, str, str]
 
@@ -56,7 +58,8 @@ def settle_cases(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
     settled = [_settle(case) for case in cases]
     frozen = {id(case) for lane in group_lanes(settled).values() for case in _shape_frozen(lane)}
     return tuple(
-        msgspec.structs.replace(case, reason="shape_frozen") if id(case) in frozen else case for case in settled
+        msgspec.structs.replace(case, reason="shape_frozen") if id(case) in frozen else _name_truncation(case)
+        for case in settled
     )
 
 
@@ -167,16 +170,34 @@ def _settle(case: CaseRecord) -> CaseRecord:
 
 
 def _shape_frozen(lane: Sequence[CaseRecord]) -> list[CaseRecord]:
-    exported = lane[0].size  # the harness runs the export size first
-    if any(case.outcome != "passed" for case in lane if case.size == exported):
+    exported = [case for case in lane if case.size == lane[0].size]  # the harness runs the export size first
+    if any(case.outcome != "passed" for case in exported):
         return []
+    shapes = {output.name: output.shape for output in exported[0].outputs}
     return [
         case
         for case in lane
-        if case.size != exported
-        and case.outcome == "failed"
-        and (case.stage == "run" or case.reason in {"shape", "truncated"})
+        if case not in exported and case.outcome == "failed" and (case.stage == "run" or _has_shapes(case, shapes))
     ]
+
+
+def _has_shapes(case: CaseRecord, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether the outputs of another shape than eager's have that of the export, as far as shapes are known."""
+    wrong = [output for output in case.outputs if output.reason in _SHAPES]
+    return case.reason in _SHAPES and all(output.shape == shapes.get(output.name, output.shape) for output in wrong)
+
+
+def _name_truncation(case: CaseRecord) -> CaseRecord:
+    """Call an output that lacks something along one axis, and has all else, by its name."""
+    wrong = [output for output in case.outputs if output.reason == "shape"]
+    if case.outcome != "failed" or case.reason != "shape" or not wrong or not all(map(_is_shorter, wrong)):
+        return case
+    return msgspec.structs.replace(case, reason="truncated")
+
+
+def _is_shorter(output: OutputMetrics) -> bool:
+    pairs = [pair for pair in zip(output.shape, output.reference_shape, strict=False) if pair[0] != pair[1]]
+    return len(output.shape) == len(output.reference_shape) and len(pairs) == 1 and pairs[0][0] < pairs[0][1]
 
 
 def _stage_index(stage: str | None) -> int:

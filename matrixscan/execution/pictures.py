@@ -36,20 +36,20 @@ def draw_pictures(run: CellRun, cases: tuple[CaseRecord, ...]) -> None:
             continue
         drawn.add(lane)
         source = run.folder / "pictures" / fact["file"]
-        data = _drawn(source, case)
+        data = _drawn(source, case, fact["output"])
         if data is not None:
             path = run.reports.picture_path(run.task.cell.id, case.id)
             write_atomically(path, data)
             case.facts["picture"] = path.relative_to(run.reports.folder).as_posix()
 
 
-def _drawn(source: Path, case: CaseRecord) -> bytes | None:
+def _drawn(source: Path, case: CaseRecord, name: str) -> bytes | None:
     try:
         with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             expected, actual = arrays["expected"], arrays["actual"]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return None  # the process died while it wrote; the figures stand without the picture
-    output = next((output for output in case.outputs if output.reason == "mismatch"), None)
+    output = next((output for output in case.outputs if output.name == name and output.part is None), None)
     largest = output.max_abs if output and output.max_abs is not None else 0.0
     return heat_map_png(expected, actual, f"max_abs {largest:.3g} of range {np.ptp(expected):.3g}")
 

@@ -50,6 +50,8 @@ def read_opsets(value: Any, path: str, problems: Problems) -> dict[str, tuple[in
         if exporter not in exporters():
             hint = did_you_mean(exporter, exporters())
             problems.add(join(path, exporter), f"unknown exporter {exporter!r}; {hint}")
+        elif exporters()[exporter].opsets == (0,):
+            problems.add(join(path, exporter), "writes a format without opsets; leave it out")
         _check_opsets(opsets, join(path, exporter), problems)
     return value
 

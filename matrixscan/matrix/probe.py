@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import keyword
 import os
 import textwrap
 import tomllib
@@ -19,7 +20,7 @@ from matrixscan.errors import ProbeFileError, did_you_mean
 from matrixscan.matrix.layout import ProbeTable, RowTable, ScriptBlock
 from matrixscan.matrix.pep723 import script_block
 from matrixscan.matrix.probe_table import check_parts, check_table, companions, settings
-from matrixscan.matrix.problems import Problems, kind_of, read_table
+from matrixscan.matrix.problems import Problems, join, kind_of, read_table
 from matrixscan.matrix.selection import ROW, builtin_probes, find_probe, probe_name, split_row, table_rows
 from matrixscan.matrix.types import Probe
 
@@ -28,6 +29,8 @@ __all__ = ["builtin_probes", "find_probe", "read_probe"]
 _TABLE = "tool.matrixscan"
 #: What the harness makes a probe of; the rest of a row is settings.
 _ROW_CODE = ("inputs", "expression", "code", "variants", "modules", "buffers", "post", "script")
+#: What the code of a row means something else by.
+_TAKEN = ("self", "torch", "F", "nn", "math", "np")
 _FUNCTIONS = {"build": "build(variant)", "inputs": "inputs(size, random)"}
 
 
@@ -84,6 +87,7 @@ def _read_row(table: Path, row: str, problems: Problems) -> Probe:
     check_parts([row], "row name", problems, labelled=False)
     check_parts(tuple(values.get("variants", ())), f"{row}.variants", problems)
     check_table({key: value for key, value in values.items() if key != "variants"}, table, problems)
+    _check_code(raw, row, problems)
     for key, text in _row_texts(values):
         _check_python(text, f"{row}.{key}", problems)
     _check_requirements(values, problems)
@@ -106,6 +110,23 @@ def _read_row(table: Path, row: str, problems: Problems) -> Probe:
         "family": True,
     }
     return Probe(**fields)
+
+
+def _check_code(raw: Mapping[str, Any], row: str, problems: Problems) -> None:
+    """Note what the harness would refuse to make a probe of, before that looks like a failure of every combination."""
+    returned = [key for key in ("expression", "variants") if key in raw]
+    if len(returned) > 1 or not (returned or "code" in raw):
+        problems.add(row, "has one of: an expression, variants, code that returns")
+    for table in ("inputs", "variants", "modules", "buffers", "post"):
+        if raw.get(table) == {}:
+            problems.add(f"{row}.{table}", "is an empty table; leave the key out or name at least one")
+    tables = [raw[key] for key in ("inputs", "modules", "buffers") if isinstance(raw.get(key), dict)]
+    names = [name for table in tables for name in table]
+    for name in dict.fromkeys(names):
+        if not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN:
+            problems.add(join(row, name), "cannot be the name of an input, a module or a buffer")
+        elif names.count(name) > 1:
+            problems.add(join(row, name), "two things have this name")
 
 
 def _row_texts(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

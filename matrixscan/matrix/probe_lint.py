@@ -56,11 +56,19 @@ def _signatures(probe: Probe, _text: str, tree: ast.Module) -> Iterator[str]:
         if names not in allowed:
             wanted = " or ".join(f"{name}({', '.join(each)})" for each in allowed)
             yield f"line {node.lineno}: {name}({', '.join(names)}) should be {wanted}"
+    drawn = functions.get("inputs")
+    if drawn is not None and len(drawn.args.args) > 1 and not _uses(drawn, drawn.args.args[1].arg):
+        yield f"line {drawn.lineno}: inputs() draws nothing from `random`, so a value baked in at export would not show"
     if probe.stages and "pipeline" not in functions:
         yield "stages: a chain needs pipeline(stages, inputs, side)"
     if "pipeline" in functions and not probe.stages:
         line = functions["pipeline"].lineno
         yield f"line {line}: pipeline() is never called; add a [tool.matrixscan.stages.NAME] for each stage"
+
+
+def _uses(function: ast.FunctionDef, name: str) -> bool:
+    stubbed = all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in function.body)
+    return stubbed or any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(function))
 
 
 def _imports(probe: Probe, _text: str, tree: ast.Module) -> Iterator[str]:

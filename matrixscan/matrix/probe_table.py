@@ -126,7 +126,9 @@ def _check_lengths(size: Mapping[str, int], path: str, problems: Problems) -> No
 def _check_tensors(values: Mapping[str, Any], problems: Problems) -> None:
     _check_dynamic(values.get("dynamic", {}), f"{_TABLE}.dynamic", problems)
     for name, stage in values.get("stages", {}).items():
-        check_parts([name], join(f"{_TABLE}.stages", name), problems, labelled=False)
+        # Torch takes no dot in a module's name, and `stage.output` says which stage an output is of.
+        if not _NAME.fullmatch(name):
+            problems.add(join(f"{_TABLE}.stages", name), "is not a plain name (letters, digits and '_')")
         if stage.outputs:
             check_list(stage.outputs, join(f"{_TABLE}.stages", name) + ".outputs", problems)
         _check_dynamic(stage.dynamic, join(f"{_TABLE}.stages", name) + ".dynamic", problems)

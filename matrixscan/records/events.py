@@ -10,11 +10,12 @@ from typing import Any, Self
 
 import msgspec
 
-from matrixscan.harness.protocol import share_key
+from matrixscan.harness.protocol import CASE_STAGES, share_key
 
 Event = dict[str, Any]
 
 _PATIENCE = 2
+_OF_THE_RUNNER = CASE_STAGES[CASE_STAGES.index("load") :]
 
 
 def read_events(path: Path) -> list[Event]:
@@ -93,7 +94,11 @@ class Fold:
     def _given_up(self, case: Mapping[str, Any]) -> Event | None:
         """Return an outcome for what is left of a variant that hung more than once: each try costs the whole limit."""
         model = share_key(case, "build") + "/"
-        hung = [death for death in self.deaths if death["outcome"] == "timed_out" and death["case"].startswith(model)]
+        hung = [
+            death
+            for death in self.deaths
+            if death["outcome"] == "timed_out" and death["case"].startswith(model) and _concerns(death, case)
+        ]
         if len(hung) < _PATIENCE:
             return None
         words = f"{_PATIENCE} cases of this variant hung at {hung[-1]['stage']}; the rest was not tried"
@@ -136,6 +141,7 @@ class Fold:
             "share": share_key(case, stage),
             "seconds": {stage: end["spent"]},
             "error": _death_error(end),
+            **({"witness": case["runner"]} if case.get("witness") else {}),
             **_outcome(end),
         }
 
@@ -174,6 +180,11 @@ class Fold:
     def _on_died(self, event: Event) -> None:
         self.deaths.append(event)
         self._open = None
+
+
+def _concerns(death: Event, case: Mapping[str, Any]) -> bool:
+    """Tell whether a death says anything of a case: a witness that dies while it runs says nothing of other runners."""
+    return death["stage"] not in _OF_THE_RUNNER or death.get("witness", case["runner"]) == case["runner"]
 
 
 def _outcome(end: Mapping[str, Any]) -> dict[str, Any]:

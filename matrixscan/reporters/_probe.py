@@ -45,7 +45,7 @@ def _data(digests: dict[str, str], kind: str) -> list[str]:
 def _case(case: CaseRecord) -> list[str]:
     where = f" at {case.stage}" if case.stage else ""
     why = f": {case.reason}" if case.reason else ""
-    lines = [f"{case.id}", f"  {case.outcome}{where}{why}"]
+    lines = [case.id, f"  {case.outcome}{where}{why}{' (a witness: decides nothing)' if case.witness else ''}"]
     if case.error:
         lines += [f"  {line}" for line in f"{case.error.type}: {case.error.message}".splitlines()]
     if case.seconds:

@@ -176,3 +176,17 @@ def test_a_cell_without_a_pass_is_never_good(cases):
 def test_the_order_of_cases_does_not_matter(pair):
     first, second = (verdict(cases, judged=("campplus", "campplus_en")) for cases in pair)
     assert (first.verdict, first.stage, first.outcome) == (second.verdict, second.stage, second.outcome)
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [((2, 10), "shape_frozen"), ((2, 7), "truncated"), ((1, 7), "shape"), ((2, 31), "shape"), ((2, 30, 1), "shape")],
+)
+def test_a_wrong_shape_is_named_for_what_it_is(shape, reason):
+    right = replace(output(), shape=(2, 10), reference_shape=(2, 10))
+    wrong = replace(output(), passed=False, reason="shape", shape=shape, reference_shape=(2, 30))
+    lane = [
+        replace(case("passed", size={"t": 10}), outputs=(right,)),
+        replace(case("failed", size={"t": 30}, stage="compare"), reason="shape", outputs=(wrong,)),
+    ]
+    assert [each.reason for each in settle_cases(lane)] == [None, reason]

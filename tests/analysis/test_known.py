@@ -88,6 +88,12 @@ def test_a_probe_without_announcements_or_without_a_record_has_none():
     assert known_failures(record(), "unheard_of", [failing()]) == ()
 
 
+@pytest.mark.parametrize("outcome", ["failed", "passed"])
+def test_a_witness_neither_fulfils_an_announcement_nor_outdates_one(outcome):
+    seen = case(outcome, stage="export" if outcome == "failed" else None, error=FAILS, witness=True)
+    assert known(announced(), seen) == ()
+
+
 def view(*cases, announcement):
     probes = {"campplus": ProbeRecord("d", "s", "l", expected=(announcement,))}
     return build_view("m", "", [PLAN[3]], [record(MISMATCH, cases, probes=probes)])
@@ -113,6 +119,13 @@ def test_what_nobody_announced_is_named_although_it_comes_at_a_later_stage():
     found = finding(failing(), mismatch(0.5, size=SIZES[1]), announcement=announced())
     assert (found.verdict, found.bad, found.surprising) == (BAD, 2, 1)
     assert cell_text(found).startswith("compare: mismatch, max_abs 0.5 at t=345")
+
+
+def test_an_announced_failure_of_a_witness_covers_no_other_case():
+    seen = failing(runner="onnx-reference", witness=True)
+    found = finding(mismatch(0.5), seen, announcement=announced())
+    assert (found.bad, found.surprising) == (1, 1)
+    assert not cell_text(found).startswith("as announced")
 
 
 def test_an_announcement_that_ran_out_marks_nothing_and_is_warned_about():
@@ -159,6 +172,12 @@ def test_a_finding_counts_and_names_no_witness():
     found = build_finding("campplus", "published", settle_cases([mismatch(0.5), wrong]), None)
     assert (found.bad, found.counted, found.figure.max_abs) == (1, 1, 0.5)
     assert found.working_lanes() == ()
+
+
+def test_a_witness_does_not_make_applicable_what_exists_nowhere():
+    nowhere = case("infeasible", stage="load", reason="unsupported")
+    found = build_finding("campplus", "published", settle_cases([nowhere, witness("passed")]), None)
+    assert (found.verdict, cell_text(found)) == (UNKNOWN, "n/a")
 
 
 @pytest.mark.parametrize("outcome", ["passed", "failed"])

@@ -3,6 +3,7 @@
 import io
 import types
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,6 +90,19 @@ def test_one_picture_is_drawn_for_each_lane_and_its_case_names_the_file(tmp_path
     written = sorted(path.relative_to(run.reports.folder).as_posix() for path in tmp_path.rglob("*.png"))
     assert written == sorted(filter(None, named))
     assert [case.facts["runner_ms"] for case in cases] == [1.0, 1.0, 1.0]
+
+
+def test_the_figure_under_a_picture_is_that_of_its_output(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("matrixscan.execution.pictures.heat_map_png", lambda *given: said.append(given[2]) or b"png")
+    run = Run(tmp_path)
+    case = run.case(64)
+    others = [
+        OutputMetrics(name, False, "mismatch", (1,), "f", (1,), "f", max_abs=9.0, part=part)
+        for name, part in (("logits", None), ("image", "stage"))
+    ]
+    draw_pictures(run, (msgspec.structs.replace(case, outputs=(*others, *case.outputs)),))
+    assert [words.split(" of ")[0] for words in said] == ["max_abs 2"]
 
 
 def test_a_case_without_a_picture_is_left_alone(tmp_path):

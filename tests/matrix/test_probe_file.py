@@ -252,6 +252,10 @@ TABLE_PROBLEMS = {
         T + "exporters[0]: unknown exporter 'dinamo'; did you mean 'dynamo'?",
     ),
     "opset": (NEEDED + "opsets = { dynamo = [5] }", T + "opsets.dynamo[0]: opset 5 is out of range 7 to 30"),
+    "opsets of what has none": (
+        NEEDED + "opsets = { pnnx = [17] }",
+        T + "opsets.pnnx: writes a format without opsets; leave it out",
+    ),
     "no opsets": (
         NEEDED + "opsets = {}",
         T + "opsets: is an empty table; leave the key out or name at least one exporter",
@@ -323,8 +327,9 @@ ADDED_PROBLEMS = {
     "picture": ("compare = { y = { picture = 1 } }", "compare.y.picture: expected true or false, got the number 1"),
     "stage name": (
         'stages = { "a/b" = {} }',
-        "stages.\"a/b\": 'a/b' may hold only letters, digits, '.', '_', '+' and '-'",
+        "stages.\"a/b\": is not a plain name (letters, digits and '_')",
     ),
+    "stage with a dot": ('stages = { "a.b" = {} }', "stages.\"a.b\": is not a plain name (letters, digits and '_')"),
     "stage key": ("stages = { e = { inputs = [] } }", "stages.e.inputs: unknown key; choose from: dynamic, outputs"),
     "stage outputs": (
         'stages = { e = { outputs = "y" } }',

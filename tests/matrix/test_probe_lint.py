@@ -48,6 +48,11 @@ NEW_SYNTAX = CODE + "match 1:\n    case _: ...\n"
             {"code": CODE.replace("size, random", "random, size")},
             {"code": CODE.replace("size, random", "size, random, more=1")},
         ),
+        (
+            "inputs() draws nothing from `random`",
+            {"code": CODE.replace("random): ...", "random): return {}")},
+            {"code": CODE.replace("random): ...", "random): return {'x': random.standard_normal(3)}")},
+        ),
         ("post(outputs) should be post(outputs, inputs)", {"code": CODE + "def post(outputs): ...\n"}, {}),
         (
             "pipeline(stages, side) should be pipeline(stages, inputs, side)",

@@ -97,6 +97,15 @@ ROW_PROBLEMS = {
     "inputs": (row().replace('inputs.x = "normal(n, 4)"\n', ""), "one.inputs: is required"),
     "input type": (row().replace('"normal(n, 4)"', "3"), "one.inputs.x: expected a string, got the number 3"),
     "size": (row().replace("n = 2", "n = 0"), "tool.matrixscan.export-size.n: must be 1 or more, got 0"),
+    "two of them": (row(more="variants.a = 'x'\n"), "one: has one of: an expression, variants, code that returns"),
+    "none of them": (row(body=""), "one: has one of: an expression, variants, code that returns"),
+    "no inputs": (row().replace('inputs.x = "normal(n, 4)"', "inputs = {}"), "one.inputs: is an empty table"),
+    "taken name": (
+        row(more="buffers.torch = 'x'\n"),
+        "one.torch: cannot be the name of an input, a module or a buffer",
+    ),
+    "no name": (row(more="modules.a-b = 'x'\n"), "one.a-b: cannot be the name of an input, a module or a buffer"),
+    "name twice": (row(more="modules.x = 'nn.Tanh()'\n"), "one.x: two things have this name"),
     "script": (row(more='script = "yes"\n'), "one.script: expected true or false, got the string 'yes'"),
     "variants": (row(body="variants = ['a']"), "one.variants: expected a table, got a list"),
     "variant": (

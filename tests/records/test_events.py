@@ -203,6 +203,18 @@ def test_a_variant_that_hangs_twice_is_given_up_and_its_hangs_stay_findings():
     assert outcomes(Fold.of([*events, request(model="d2")]), LANE) == [None] * 3
 
 
+def test_a_witness_that_hangs_is_given_up_alone():
+    witnesses = [dict(asked, runner="onnx-reference", witness=True, id=asked["id"] + "/w") for asked in LANE]
+    events = [request()]
+    hang(events, witnesses[0], "run")
+    hang(events, witnesses[1], "compare")
+    assert outcomes(Fold.of(events), [witnesses[2], *LANE, *OTHER]) == ["skipped"] + [None] * 6
+    # What it shares with the others is theirs as well.
+    hang(events, witnesses[2], "export")
+    hang(events, OTHER[0], "run")
+    assert outcomes(Fold.of(events), OTHER) == ["timed_out", "skipped", "skipped"]
+
+
 def test_what_passed_before_a_variant_is_given_up_stays_passed():
     events = [request(), START, HELLO, IMPORTED, started(OTHER[0]), done(OTHER[0])]
     hang(events, LANE[0], "run")

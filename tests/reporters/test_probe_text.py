@@ -80,6 +80,11 @@ def test_announced_failures_are_listed(shown, record_samples, finished, until):
     assert last == f"  1 case failed as announced: partial windows (until {until})"
 
 
+def test_a_witness_is_marked(shown, record_samples):
+    seen = record_samples.case("failed", stage="run", reason="error", runner="onnx-reference", witness=True)
+    assert "  failed at run: error (a witness: decides nothing)\n" in shown(record_samples.case(), seen)
+
+
 def test_an_announced_failure_that_went_away_is_listed(shown, record_samples):
     last = shown(record_samples.case(size=record_samples.SIZES[1])).splitlines()[-1]
     assert last == "  announced to fail, and passed: partial windows (until 2027-06-01)"
