@@ -121,6 +121,7 @@ _MEANINGS = (
     (Unusable, ("failed", "unusable")),
     (Requirement, ("skipped", "requirement")),
     (Mislabelled, ("failed", "outputs")),
+    (reference.Unseen, ("skipped", "blind")),
     (MemoryError, ("crashed", "memory")),
 )
 
@@ -141,7 +142,7 @@ def _eager(bench, case):
         )
     if "seen" not in bench.memory:
         seen = samples[0], reference.moved(spec, chain, variant, size, samples[0])
-        _refuse_blind(spec, "fp32", seen)
+        _refuse_blind(spec, chain, "fp32", seen)
         bench.memory["seen"] = seen
     # After other inputs have been through the model, so that what it remembers of them shows.
     if not reference.repeats(spec, chain, samples[0]):
@@ -154,8 +155,9 @@ def _eager(bench, case):
     return {"samples": samples, "facts": facts}
 
 
-def _refuse_blind(spec, precision, seen):
-    blind = reference.blind_outputs(spec, precision, *seen)
+def _refuse_blind(spec, chain, precision, seen):
+    noises, _ = reference.noise_of(spec, chain, precision, seen[0])
+    blind = reference.blind_outputs(spec, precision, *seen, noises)
     if blind:
         words = "other inputs move %s by less than ten times the tolerance" % ", ".join(blind)
         raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
@@ -175,14 +177,23 @@ def _refuse_unknown_axes(spec, chain, made):
     _refuse_shared_names(chain, made)
     if spec["open"]:
         return  # what a model of any name takes and gives is not known beforehand
-    # A variant may lack an input that others have.
-    elsewhere = {name for variant in spec["variants"] for name in make_inputs(spec, variant, spec["export_size"])}
     for stage, calls in made["trace"].items():
         known = {*chain.outputs.get(stage, ()), *(name for feeds, _ in calls for name in feeds)}
-        unknown = sorted(set(chain.dynamic(stage)) - known - (elsewhere if chain.single else set()))
-        if calls and unknown:
+        unknown = set(chain.dynamic(stage)) - known if calls else set()
+        # A variant may lack an input that others have.
+        unknown = sorted(unknown - _inputs_elsewhere(spec) if unknown and chain.single else unknown)
+        if unknown:
             words = "`dynamic` names what is neither input nor output: %s" % ", ".join(unknown)
             raise Stop("failed", "error", {"type": "UnknownAxes", "message": words})
+
+
+def _inputs_elsewhere(spec):
+    """Return the names of the inputs of every variant whose inputs can be had here."""
+    names = set()
+    for variant in spec["variants"]:
+        with contextlib.suppress(Exception):
+            names.update(make_inputs(spec, variant, spec["export_size"]))
+    return names
 
 
 def _export(bench, case):
@@ -209,12 +220,12 @@ def _export(bench, case):
 def _write_artifacts(bench, case, exporter, paths):
     spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
     # Not the sample the cases run: what the export baked in of its inputs' values must show.
-    inputs = make_inputs(spec, case["variant"], spec["export_size"], "export")
-    _, trace = chain.run(inputs, chain.eager(), "reference")
+    trace = reference.export_trace(spec, chain, case["variant"])
     for stage, path in paths.items():
         with _naming(stage):
             if not trace[stage]:
-                raise LookupError("the pipeline does not call this stage for the export's inputs")
+                words = "the pipeline does not call %s for the inputs of the export" % stage
+                raise Stop("skipped", "blind", {"type": "IdleStage", "message": words})
             feeds = trace[stage][0][0]
             exporter.export(
                 reference.copied(chain.stages[stage]),
@@ -315,7 +326,9 @@ def _exported(bench, case):
             raise Stop("failed", "error", {"type": "UnknownInputs", "message": words})
         pruned.update(set(feeds) - set(wanted))
         with _naming(stage):
-            arrays = [np.asarray(array) for array in runner.run(handle, {name: feeds[name].copy() for name in wanted})]
+            # Copies, also of what a pipeline gives as a plain number.
+            fed = {name: np.array(feeds[name]) for name in wanted}
+            arrays = [np.asarray(array) for array in runner.run(handle, fed)]
         if len(arrays) != len(chain.outputs[stage]):
             words = "eager gives %d outputs%s, the runner %d" % (
                 len(chain.outputs[stage]),
@@ -332,7 +345,11 @@ def _compare(bench, case):
     spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
     samples, ran = bench.kept(case, "eager")["samples"], bench.kept(case, "run")
     if case["precision"] in HALF:
-        _refuse_blind(spec, case["precision"], bench.memory["seen"])
+        _refuse_blind(spec, chain, case["precision"], bench.memory["seen"])
+    idle = [] if chain.single else [name for name in chain.stages if not any(made["trace"][name] for made in samples)]
+    if idle:
+        words = "nothing of %s is compared: the pipeline does not call it at this size" % ", ".join(idle)
+        raise Stop("skipped", "blind", {"type": "IdleStage", "message": words})
     outputs, unstable = stages.judge(spec, chain, case["precision"], samples, ran)
     facts = pictures.save(bench.out_dir, case["id"], spec, samples, ran, outputs)
     if unstable:

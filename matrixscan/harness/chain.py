@@ -3,6 +3,8 @@
 A lone module is a chain of one stage whose name is empty, so that both take the same path.
 """
 
+import copy
+
 from . import weights
 from .probe import flatten, load_probe
 
@@ -20,10 +22,11 @@ class Chain:
         self.single = not isinstance(built, dict)
         self.stages = {"": built} if self.single else dict(built)
         declared = [name for name in spec["stages"] if name]
-        if not self.single and list(self.stages) != declared:
+        given = [name for name in self.stages if name]
+        if given != declared or not (given or self.single):
             raise ValueError(
                 "build() gives the stages %s, the probe's block names %s"
-                % (", ".join(self.stages) or "none", ", ".join(declared) or "none")
+                % (", ".join(given) or "none", ", ".join(declared) or "none")
             )
         self.outputs = {}
 
@@ -52,8 +55,10 @@ class Chain:
 
         def caller(stage):
             def called(**feeds):
+                # Copies: a pipeline may work in place on what it gave and was given, and the trace shall not change.
+                feeds = feeds if self.single else copy.deepcopy(feeds)
                 arrays = call(stage, feeds)
-                trace[stage].append((feeds, arrays))
+                trace[stage].append((feeds, arrays if self.single else copy.deepcopy(arrays)))
                 return dict(zip(self.outputs[stage], arrays))
 
             return called
@@ -61,7 +66,7 @@ class Chain:
         callers = {name: caller(name) for name in self.stages}
         if self.single:
             return callers[""](**inputs), trace
-        return dict(load_probe(self.spec).pipeline(callers, dict(inputs), side)), trace
+        return dict(load_probe(self.spec).pipeline(callers, copy.deepcopy(inputs), side)), trace
 
     def eager(self, stages=None):
         """Return a `call` that runs the modules themselves, or the given ones in their place."""
@@ -76,6 +81,10 @@ class Chain:
                     "the probe names %d outputs%s, eager gives %d"
                     % (len(names), " of stage %s" % stage if stage else "", len(named))
                 )
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                # Of those with one name only the last would be compared.
+                raise Mislabelled("several outputs are called %s; name them under `outputs`" % ", ".join(twice))
             self.outputs[stage] = list(names)
             return [array for _, array in named]
 

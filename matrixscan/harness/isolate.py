@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 import sys
 import threading
 
@@ -32,6 +33,8 @@ def _die_with_host():
     # os.read and not sys.stdin: a thread blocked in a buffered reader aborts the interpreter at exit.
     while os.read(0, 4096):
         continue
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with the converters it has started
     os._exit(70)
 
 

@@ -1,6 +1,7 @@
 """Reads a request, works through its cases in order, appends one flushed JSON line per event."""
 
 import json
+import math
 import os
 import sys
 import time
@@ -20,8 +21,17 @@ class Events:
         """Append one event with the seconds since the harness started."""
         fields.update(event=event, t=round(time.monotonic() - self._start, 3))
         # Half surrogates, which messages with undecodable paths hold, are not JSON to a strict reader.
-        line = json.dumps(fields, default=str, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        self._file.write(line)
+        text = json.dumps(_finite(fields), default=str, ensure_ascii=False, allow_nan=False)
+        self._file.write(text.encode("utf-8", "replace") + b"\n")
+
+
+def _finite(value):
+    """Return plain values with None for NaN and infinities, for which JSON has no word."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def main(request_path, out_dir):

@@ -11,7 +11,11 @@ _IMAGE_AXES = 4
 
 def save(out_dir, case, spec, samples, ran, outputs):
     """Store expected and actual of the first mismatching picture output of a case and return the fact that names it."""
-    wrong = [output for output in outputs if output["name"] in spec["pictures"] and output["reason"] == "mismatch"]
+    wrong = [
+        output
+        for output in outputs
+        if output["name"] in spec["pictures"] and output.get("part") is None and output["reason"] == "mismatch"
+    ]
     if not wrong:
         return {}
     name, sample = wrong[0]["name"], wrong[0].get("sample", 0)

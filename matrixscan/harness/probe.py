@@ -1,6 +1,7 @@
 """Loads a probe and makes its data."""
 
 import contextlib
+import copy
 import importlib.util
 import inspect
 import os
@@ -95,7 +96,7 @@ def post_process(spec, outputs, inputs):
     post = getattr(load_probe(spec), "post", None)
     if post is None:
         return outputs
-    made = post(dict(outputs), dict(inputs))
+    made = post(*copy.deepcopy((outputs, inputs)))  # it may work in place
     if not isinstance(made, dict) or not made:
         raise TypeError("post() must return a non-empty dict of name -> numpy array")
     return {name: np.asarray(value) for name, value in made.items()}

@@ -18,11 +18,10 @@ CASE_STAGES = STAGES[3:]
 #: How a stage, a case or an environment ended.
 OUTCOMES = ("passed", "failed", "skipped", "crashed", "timed_out", "infeasible", "infra")
 
-#: Why a case did not pass, in one word. `shape_frozen` is derived from several cases by the analysis.
+#: Why a case did not pass, in one word.
 REASONS = (
     "mismatch",  # values outside the tolerance
     "shape",  # an output has another shape
-    "truncated",  # an output is the leading part of what it should be
     "pipeline",  # every stage of a chain agrees by itself and the whole does not: it was not given the same
     "dtype",  # an output has another element type
     "nonfinite",  # NaN or infinity where the reference has none, or in the reference itself
@@ -36,7 +35,8 @@ REASONS = (
     "error",  # an exception; the error field has its words
     "given_up",  # two cases of this variant hung before it; the rest was not tried
     "memory",  # the process outgrew its limit
-    "shape_frozen",  # passes only at the size it was exported with
+    "shape_frozen",  # passes only at the size it was exported with; derived by the analysis
+    "truncated",  # an output is shorter than it should be along one axis; derived by the analysis
 )
 
 #: fp16: weights in half since the conversion; fp16-run: an fp32 artifact that the runner computes in half.

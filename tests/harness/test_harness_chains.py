@@ -219,7 +219,7 @@ def test_logic_of_the_host_that_differs_is_told_from_a_wrong_graph(chained):
     assert end["error"]["message"].endswith("was not given the same: back: h has other values")
     assert end["facts"]["given"] == {"front": "the same", "back": "h has other values"}
     end = chained[0]["host_cuts"][5]
-    assert judged(end)["y"] == (None, False, "truncated")
+    assert judged(end)["y"] == (None, False, "shape")
     assert end["facts"]["given"]["back"] == "h has shape (1, 8) instead of (5, 8)"
     assert chained[0]["called_twice"][2]["facts"]["given"]["front"] == "called 2 times instead of 1"
 

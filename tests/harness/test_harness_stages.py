@@ -52,8 +52,8 @@ def test_agreement_is_nothing_to_floats_types_and_shapes():
     half_right = compare("y", f32(1, 2), f32(1, 3), None, allowed)
     assert (half_right["reason"], "agreement" in half_right) == ("mismatch", False)
     assert compare("y", np.array([1, 2], np.int32), np.array([1, 2]), None, allowed)["reason"] == "dtype"
-    assert compare("y", np.array([1, 2]), np.array([1, 2, 3]), None, allowed)["reason"] == "truncated"
-    assert compare("y", np.array([1, 9, 3, 9]), np.array([1, 2, 3, 4, 5]), None, allowed)["reason"] == "truncated"
+    assert compare("y", np.array([1, 2]), np.array([1, 2, 3]), None, allowed)["reason"] == "shape"
+    assert compare("y", np.array([1, 9, 3, 9]), np.array([1, 2, 3, 4, 5]), None, allowed)["reason"] == "shape"
     assert compare("y", np.array([True, True]), np.array([True, False]), None, allowed)["passed"]
 
 
@@ -144,7 +144,7 @@ RUNS = {
     "right, but apart": ([f32(1.0009), f32(0.9991)], f32(1), ("failed", "nondeterministic")),
     "nan once": ([f32(1), f32(NAN)], f32(1), ("failed", "nondeterministic")),
     "another shape once": ([f32(1), f32(1, 1)], f32(1), ("failed", "nondeterministic")),
-    "cut short": ([f32(1), f32(1)], f32(1, 2), ("failed", "truncated")),
+    "cut short": ([f32(1), f32(1)], f32(1, 2), ("failed", "shape")),
     "empty": ([f32(), f32()], f32(), ("skipped", "blind")),
 }
 

@@ -10,7 +10,7 @@
 # dynamic = { pictures = { 0 = "n" } }
 # case-seconds = 240
 # ///
-"""Any classification or segmentation network of torchvision, untrained: a variant is a name in torchvision.models."""
+"""Classification and segmentation networks of torchvision, untrained: a variant is a name in its models."""
 
 import numpy as np
 
