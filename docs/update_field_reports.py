@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,10 @@ variant, exporter, opset, precision, runner and size in one combination; cases t
 
 #: How many lines of failures one claim may show.
 _MOST_GROUPS = 6
+
+_MOST_WORDS = 240
+#: What ONNX Runtime says before it says what happened.
+_CEREMONY = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Non-zero status code returned while running )?")
 
 Found = list[tuple[Record, CaseRecord]]
 
@@ -136,8 +141,14 @@ def _groups(found: Found) -> str:
 def _kind(case: CaseRecord) -> tuple[str, ...]:
     if case.outcome == "passed":
         return ("passed",)
-    said = f"{case.error.type}: {first_line(case.error.message)}" if case.error else ""
-    return (case.outcome, case.stage or "", case.reason or "", said[:100])
+    # Names of nodes and lengths differ from case to case, and say the same.
+    return (case.outcome, case.stage or "", case.reason or "", re.sub(r"\d+", "#", _said(case)))
+
+
+def _said(case: CaseRecord) -> str:
+    if case.error is None:
+        return ""
+    return f"{case.error.type}: {_CEREMONY.sub('', first_line(case.error.message))}"[:_MOST_WORDS]
 
 
 def _group(kind: tuple[str, ...], pairs: Found) -> str:
@@ -146,7 +157,8 @@ def _group(kind: tuple[str, ...], pairs: Found) -> str:
         (output.max_abs, output.cosine, output.name, case)
         for _, case in pairs
         for output in case.outputs
-        if output.max_abs is not None and output.passed == (kind[0] == "passed")
+        # A picture or an embedding says more by its values than labels do.
+        if output.max_abs is not None and output.agreement is None and output.passed == (kind[0] == "passed")
     ]
     worst = max(figures, key=lambda figure: figure[0], default=None)
     said = ""
@@ -156,7 +168,8 @@ def _group(kind: tuple[str, ...], pairs: Found) -> str:
         opset = f" opset {worst[3].opset}" if worst[3].opset else ""
         said = f"; largest max_abs {number(worst[0])}{cosine} ({worst[2]}, {worst[3].exporter}{opset}, {where})"
     what = "passed" if kind[0] == "passed" else f"{kind[0]} at {kind[1]}" + (f", {kind[2]}" if kind[2] else "")
-    error = f"; `{kind[3]}`" if len(kind) > 1 and kind[3] else ""
+    words = _said(pairs[0][1])
+    error = f"; `{words}`" if words else ""
     return f"\n  - torch {torches}: {len(pairs)} {what}{said}{error}"
 
 

@@ -5,6 +5,8 @@ A lone module is a chain of one stage whose name is empty, so that both take the
 
 import copy
 
+import numpy as np
+
 from . import weights
 from .probe import flatten, load_probe
 
@@ -56,7 +58,7 @@ class Chain:
         def caller(stage):
             def called(**feeds):
                 # Copies: a pipeline may work in place on what it gave and was given, and the trace shall not change.
-                feeds = feeds if self.single else copy.deepcopy(feeds)
+                feeds = feeds if self.single else {name: np.array(value) for name, value in feeds.items()}
                 arrays = call(stage, feeds)
                 trace[stage].append((feeds, arrays if self.single else copy.deepcopy(arrays)))
                 return dict(zip(self.outputs[stage], arrays))
@@ -105,7 +107,6 @@ def forward(module, feeds):
 
 def tensors(feeds):
     """Return arrays as a tuple of tensors that do not share memory with them."""
-    import numpy as np
     import torch
 
     return tuple(torch.from_numpy(np.array(array)) for array in feeds.values())

@@ -249,24 +249,33 @@ def _other_than(inputs, other):
 def blind_outputs(spec, precision, made, after, noises):
     """Return the names of outputs whose agreement would prove nothing.
 
-    All of them, if no output moves by more than ten tolerances under other inputs; else those that do not move and have
-    a tolerance and are so small that a runner that gives zeros would pass. `noises` are those of the precision lane.
+    All of them, if no output moves by more than ten tolerances under other inputs; else the floating ones that do not
+    move and are so small that a runner that gives zeros would pass, and those compared by their share of equal elements
+    for which one value everywhere would pass. `noises` are those of the precision lane.
     """
     if after is None:
         return []
+    made_of = made["outputs"]
+    even = [name for name in made_of if _is_even(made_of[name], bounds(spec, precision, name)[2])]
     still = [
-        (name, before)
-        for name, before in made["outputs"].items()
-        if not _reacts(spec, precision, noises, name, before, after[name])
+        name for name, before in made_of.items() if not _reacts(spec, precision, noises, name, before, after[name])
     ]
-    if len(still) == len(after):
-        return [name for name, _ in still]
-    return [
+    if set(still) | set(even) == set(made_of):
+        return list(made_of)
+    zeros = [
         name
-        for name, before in still
-        if (before.dtype.kind == "f" or bounds(spec, precision, name)[2] < 1)
-        and not _reacts(spec, precision, noises, name, before, np.zeros_like(before))
+        for name in still
+        if made_of[name].dtype.kind == "f"
+        and not _reacts(spec, precision, noises, name, made_of[name], np.zeros_like(made_of[name]))
     ]
+    return sorted({*zeros, *even})
+
+
+def _is_even(array, agree):
+    """Return whether one value everywhere would agree with enough of the elements."""
+    if array.dtype.kind == "f" or agree >= 1 or not array.size:
+        return False
+    return np.unique(array, return_counts=True)[1].max() >= agree * array.size
 
 
 def _disturbed(array):
@@ -280,9 +289,7 @@ def _reacts(spec, precision, noises, name, before, after):
     if before.shape != after.shape:
         return True
     if before.dtype.kind != "f":
-        # Ten times the share that may differ, and where that is more than all, at least what would not pass.
-        differ = float(np.mean(before != after)) if before.size else 0.0
-        return differ > min(_BLIND_FACTOR * (1 - agree), max(1 - agree, 0.5))
+        return bool(before.size) and float(np.mean(before != after)) > 1 - agree
     before, after = before.astype(np.float64), after.astype(np.float64)
     if not same_nonfinite(before, after):
         return True

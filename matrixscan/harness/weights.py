@@ -104,8 +104,10 @@ def _tensor(entry, data):
     raw = data[begin:end]
     if entry["dtype"] == "BF16":
         values = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
-    else:
+    elif entry["dtype"] in _SAFETENSORS:
         values = np.frombuffer(raw, _SAFETENSORS[entry["dtype"]])
+    else:
+        raise ValueError("tensors of type %s cannot be read; store the checkpoint in another" % entry["dtype"])
     return values.reshape(entry["shape"])
 
 

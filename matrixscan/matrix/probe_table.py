@@ -32,8 +32,9 @@ def check_table(values: Mapping[str, Any], file: Path, problems: Problems, *, ca
             check_list(values[key], f"{_TABLE}.{key}", problems)
     check_parts(values.get("variants", ()), f"{_TABLE}.variants", problems)
     for at, output in enumerate(values.get("outputs", ())):
-        if not output:
-            problems.add(f"{_TABLE}.outputs[{at}]", "is an empty name")
+        if not output or output.isdigit():
+            what = f"{output!r} is a number, and exporters take none for a name" if output else "is an empty name"
+            problems.add(f"{_TABLE}.outputs[{at}]", what)
     _check_sizes(values, problems)
     _check_tensors(values, problems)
     check_positive(values, ("rtol", "atol", "case_seconds", "samples"), _TABLE, problems)

@@ -27,13 +27,10 @@ class Exporter:
 
         import torch
 
-        # Positions are names to the harness and none to TorchScript; runners give outputs in order anyway.
-        names = {name: "output_" + name if name.isdigit() else name for name in outputs}
-        axes = {names.get(name, name): kept for name, kept in dynamic.items() if name in inputs or name in outputs}
         settings = {
             "input_names": list(inputs),
-            "output_names": list(names.values()),
-            "dynamic_axes": axes,
+            "output_names": list(outputs),
+            "dynamic_axes": {name: axes for name, axes in dynamic.items() if name in inputs or name in outputs},
             "opset_version": opset,
             "do_constant_folding": True,
         }
