@@ -181,19 +181,19 @@ def _refuse_unknown_axes(spec, chain, made):
         known = {*chain.outputs.get(stage, ()), *(name for feeds, _ in calls for name in feeds)}
         unknown = set(chain.dynamic(stage)) - known if calls else set()
         # A variant may lack an input that others have.
-        unknown = sorted(unknown - _inputs_elsewhere(spec) if unknown and chain.single else unknown)
+        unknown = sorted(_nowhere(spec, unknown) if unknown and chain.single else unknown)
         if unknown:
             words = "`dynamic` names what is neither input nor output: %s" % ", ".join(unknown)
             raise Stop("failed", "error", {"type": "UnknownAxes", "message": words})
 
 
-def _inputs_elsewhere(spec):
-    """Return the names of the inputs of every variant whose inputs can be had here."""
-    names = set()
-    for variant in spec["variants"]:
-        with contextlib.suppress(Exception):
-            names.update(make_inputs(spec, variant, spec["export_size"]))
-    return names
+def _nowhere(spec, names):
+    """Return those names that no variant's inputs have; none where a variant's inputs cannot be had here."""
+    try:
+        made = [make_inputs(spec, variant, spec["export_size"]) for variant in spec["variants"]]
+    except Exception:
+        return set()
+    return names.difference(*made)
 
 
 def _export(bench, case):

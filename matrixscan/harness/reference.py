@@ -7,7 +7,7 @@ import numpy as np
 
 from . import chain as chains
 from . import weights
-from .compare import compare, same_nonfinite, tolerance
+from .compare import compare, required_share, same_nonfinite, tolerance
 from .probe import Requirement, load_probe, make_inputs, post_process
 
 #: A probe whose outputs move by less than this many tolerances under other inputs proves nothing.
@@ -250,32 +250,22 @@ def blind_outputs(spec, precision, made, after, noises):
     """Return the names of outputs whose agreement would prove nothing.
 
     All of them, if no output moves by more than ten tolerances under other inputs; else the floating ones that do not
-    move and are so small that a runner that gives zeros would pass, and those compared by their share of equal elements
-    for which one value everywhere would pass. `noises` are those of the precision lane.
+    move and are so small that a runner that gives zeros would pass. `noises` are those of the precision lane.
     """
     if after is None:
         return []
-    made_of = made["outputs"]
-    even = [name for name in made_of if _is_even(made_of[name], bounds(spec, precision, name)[2])]
+    outputs = made["outputs"]
     still = [
-        name for name, before in made_of.items() if not _reacts(spec, precision, noises, name, before, after[name])
+        name for name, before in outputs.items() if not _reacts(spec, precision, noises, name, before, after[name])
     ]
-    if set(still) | set(even) == set(made_of):
-        return list(made_of)
-    zeros = [
+    if len(still) == len(outputs):
+        return still
+    return [
         name
         for name in still
-        if made_of[name].dtype.kind == "f"
-        and not _reacts(spec, precision, noises, name, made_of[name], np.zeros_like(made_of[name]))
+        if outputs[name].dtype.kind == "f"
+        and not _reacts(spec, precision, noises, name, outputs[name], np.zeros_like(outputs[name]))
     ]
-    return sorted({*zeros, *even})
-
-
-def _is_even(array, agree):
-    """Return whether one value everywhere would agree with enough of the elements."""
-    if array.dtype.kind == "f" or agree >= 1 or not array.size:
-        return False
-    return np.unique(array, return_counts=True)[1].max() >= agree * array.size
 
 
 def _disturbed(array):
@@ -289,7 +279,7 @@ def _reacts(spec, precision, noises, name, before, after):
     if before.shape != after.shape:
         return True
     if before.dtype.kind != "f":
-        return bool(before.size) and float(np.mean(before != after)) > 1 - agree
+        return bool(before.size) and float(np.mean(before != after)) > 1 - required_share(before, agree)
     before, after = before.astype(np.float64), after.astype(np.float64)
     if not same_nonfinite(before, after):
         return True

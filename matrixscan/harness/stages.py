@@ -27,7 +27,7 @@ def judge(spec, chain, precision, samples, ran):
         if ran["parts"]:
             _judge_parts(spec, chain, precision, made, part_noises, ran["parts"][at], at, found)
         first, second = ran["outputs"][at]
-        more = sorted(set(first) - set(made["outputs"]))
+        more = sorted({*first, *second} - set(made["outputs"]))
         if more:
             raise LookupError("the exported side gives outputs that eager does not: %s" % ", ".join(more))
         for name, reference in made["outputs"].items():

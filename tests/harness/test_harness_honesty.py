@@ -188,8 +188,8 @@ EXPECTED = {
     "constant_inputs": [("compare", "failed", "mismatch", None)],
     "constant_inputs_sound": [PASSED],
     "constant_inputs_only": [("export", "skipped", "blind", "Unseen")],
-    "rare_labels": [BLIND],
-    "rare_labels_and_more": [BLIND],
+    "rare_labels": [("compare", "failed", "mismatch", None)],
+    "rare_labels_and_more": [("compare", "failed", "mismatch", None)],
     "one_name_twice": [("eager", "failed", "outputs", "Mislabelled")],
     "chain_not_built": [("build", "failed", "error", "ValueError")],
     "idle_at_another_size": [PASSED, ("compare", "skipped", "blind", "IdleStage")],
@@ -218,8 +218,6 @@ WORDS = {
     "first_draw_refused": "other inputs move y by less than ten times the tolerance",
     "every_draw_refused": "other inputs of the same size cannot be run: not a valid draw",
     "constant_inputs_only": "inputs() gives the same values in every draw, and others cannot be run: ",
-    "rare_labels": "other inputs move labels by less than ten times the tolerance",
-    "rare_labels_and_more": "other inputs move labels by less than ten times the tolerance",
     "one_name_twice": "several outputs are called hidden_1; name them under `outputs`",
     "chain_not_built": "build() gives the stages none, the probe's block names front, back",
     "idle_at_another_size": "nothing of back is compared: the pipeline does not call it at this size",
@@ -324,21 +322,21 @@ def test_labels_without_elements_show_nothing():
     assert reference._reacts(SPEC, "fp32", {}, "tokens", np.array([], int), np.array([], int)) is False
 
 
-# labels, beside an output that moves -> whether one value in all their places would pass
-STILL = {
-    "zeros would pass": ("tokens", np.eye(1, 100, dtype=int)[0], ("skipped", "blind", "BlindProbe")),
-    "ones would pass": ("tokens", np.ones(100, int), ("skipped", "blind", "BlindProbe")),
-    "none would": ("tokens", np.arange(100), None),
-    "all must agree": ("exact", np.zeros(100, int), None),
+# labels, how many of a hundred a runner gets wrong -> whether that passes
+SHARES = {
+    "fewer than may": ("tokens", np.arange(100), 20, True),
+    "more than may": ("tokens", np.arange(100), 30, False),
+    "fewer than may, and one value everywhere would pass": ("tokens", np.arange(100) // 80, 1, False),
+    "one value everywhere would not pass": ("tokens", np.arange(100) // 70, 1, True),
+    "none, and one value everywhere would pass": ("tokens", np.zeros(100, int), 0, True),
 }
 
 
-@pytest.mark.parametrize(("name", "labels", "expected"), STILL.values(), ids=STILL)
-def test_labels_for_which_one_value_would_pass_are_blind(name, labels, expected):
-    sample = made(**{name: labels, "y": f32(1)})
-    run = [[{name: labels, "y": f32(1)}] * 2]
-    end, _ = compared([sample], run, (sample, {name: labels, "y": f32(2)}), HALF)
-    assert end == expected
+@pytest.mark.parametrize(("name", "labels", "wrong", "passes"), SHARES.values(), ids=SHARES)
+def test_where_one_value_everywhere_would_pass_all_must_agree(name, labels, wrong, passes):
+    given = labels.copy()
+    given[:wrong] += 1
+    assert compare(name, given, labels, None, reference.bounds(SPEC, "fp32", name))["passed"] is passes
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(None, None), (1.0, ("skipped", "blind", "BlindProbe"))])

@@ -54,7 +54,9 @@ def test_agreement_is_nothing_to_floats_types_and_shapes():
     assert compare("y", np.array([1, 2], np.int32), np.array([1, 2]), None, allowed)["reason"] == "dtype"
     assert compare("y", np.array([1, 2]), np.array([1, 2, 3]), None, allowed)["reason"] == "shape"
     assert compare("y", np.array([1, 9, 3, 9]), np.array([1, 2, 3, 4, 5]), None, allowed)["reason"] == "shape"
-    assert compare("y", np.array([True, True]), np.array([True, False]), None, allowed)["passed"]
+    # One value everywhere would have half of them right, so all must be.
+    assert not compare("y", np.array([True, True]), np.array([True, False]), None, allowed)["passed"]
+    assert compare("y", np.array([0, 1, 2, 2]), np.array([0, 1, 2, 3]), None, allowed)["passed"]
 
 
 def test_a_result_says_which_stage_it_is_of():
