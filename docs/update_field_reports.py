@@ -29,7 +29,8 @@ _HEAD = """# Five field reports, run
 
 Generated from the records in `reports/seeds/` by `nox -s readme`; scan again with `nox -s scan -- matrices/seeds.toml`.
 Weights are seeded, so figures are those of the same network with other weights than the reports'. A case is one probe,
-variant, exporter, opset, precision, runner and size in one combination; cases that cannot exist are not counted.
+variant, exporter, opset, precision, runner and size in one combination; those that cannot exist or could not be tried
+are not counted, and the tables say why.
 """
 
 #: How many lines of failures one claim may show.
@@ -38,6 +39,9 @@ _MOST_GROUPS = 6
 _MOST_WORDS = 240
 #: What ONNX Runtime says before it says what happened.
 _CEREMONY = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Non-zero status code returned while running )?")
+
+#: The operator and the last clause; between them are the node's name and the place in its source.
+_NODE = re.compile(r"(\w+) node\. Name:'[^']*' Status Message: (?:.*\) (?=\w))?(.*)")
 
 Found = list[tuple[Record, CaseRecord]]
 
@@ -79,9 +83,10 @@ def rendered(records: Sequence[Record], claims: Mapping[str, Any]) -> str:
 
 def _claim(records: Sequence[Record], claim: Mapping[str, Any]) -> str:
     found = matching(records, claim["when"])
-    counted = [pair for pair in found if pair[1].outcome != "infeasible"]
+    counted = [pair for pair in found if pair[1].outcome == "passed" or pair[1].outcome in BAD_OUTCOMES]
     hits = [pair for pair in counted if _as_claimed(pair[1], claim["expect"])]
-    return f"- **{claim['text']}** {_verdict(hits, counted, found)}{_groups(counted)}"
+    others = [pair for pair in counted if not _as_claimed(pair[1], claim["expect"])]
+    return f"- **{claim['text']}** {_verdict(hits, counted, found)}{_groups([*hits, *others])}"
 
 
 def _verdict(hits: Found, counted: Found, found: Found) -> str:
@@ -148,7 +153,9 @@ def _kind(case: CaseRecord) -> tuple[str, ...]:
 def _said(case: CaseRecord) -> str:
     if case.error is None:
         return ""
-    return f"{case.error.type}: {_CEREMONY.sub('', first_line(case.error.message))}"[:_MOST_WORDS]
+    message = _CEREMONY.sub("", first_line(case.error.message))
+    node = _NODE.match(message)
+    return f"{case.error.type}: {f'{node[1]} node: {node[2]}' if node else message}"[:_MOST_WORDS]
 
 
 def _group(kind: tuple[str, ...], pairs: Found) -> str:
@@ -182,7 +189,8 @@ def _fixes(records: Sequence[Record], report: Mapping[str, Any]) -> str:
     """Say what passes where what was reported fails, by the records."""
     lines = []
     for fix in report.get("fix", ()):
-        found = [pair for pair in matching(records, fix["when"]) if pair[1].outcome != "infeasible"]
+        pairs = matching(records, fix["when"])
+        found = [pair for pair in pairs if pair[1].outcome == "passed" or pair[1].outcome in BAD_OUTCOMES]
         failed = [pair for pair in found if pair[1].outcome != "passed"]
         counts = f"{len(found) - len(failed)} of {len(found)} cases pass."
         lines.append(f"- {fix['text']}: {counts}{_groups(failed)}")
