@@ -100,6 +100,15 @@ def stages():
     return {"frontend": filterbank.Frontend("conv1d", STACKS), "vad": Vad(), "encoder": encoder()}
 
 
+def spoken(random, samples):
+    """Return the inputs of the whole: a wave (1, samples) with two stretches of speech, language and text form."""
+    return {
+        "wave": filterbank.speech(random, samples, [(0.25, 0.4), (0.7, 0.85)]),
+        "language": random.choice([0, 3, 4, 7, 11, 12], 1).astype(np.int32),
+        "textnorm": random.choice([14, 15], 1).astype(np.int32),
+    }
+
+
 def segments(stages, wave, speech_pdfs):
     """Return where funasr's own state machine hears speech: (count, 2), in milliseconds.
 

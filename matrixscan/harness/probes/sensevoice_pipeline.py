@@ -23,7 +23,6 @@
 """SenseVoice from wave to tokens with voice activity detection on both sides: front end, VAD, encoder."""
 
 import _sensevoice as shared
-import numpy as np
 
 #: Classes that these seeded weights give more of where there is speech. Another name of this file gives other weights.
 SPEECH_PDFS = (18, 111, 177, 222)
@@ -34,11 +33,7 @@ def build(variant):
 
 
 def inputs(size, random):
-    return {
-        "wave": shared.filterbank.speech(random, size["samples"], [(0.25, 0.4), (0.7, 0.85)]),
-        "language": random.choice([0, 3, 4, 7, 11, 12], 1).astype(np.int32),
-        "textnorm": random.choice([14, 15], 1).astype(np.int32),
-    }
+    return shared.spoken(random, size["samples"])
 
 
 def pipeline(stages, inputs, side):

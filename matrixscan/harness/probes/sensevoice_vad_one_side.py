@@ -37,11 +37,7 @@ def build(variant):
 
 
 def inputs(size, random):
-    return {
-        "wave": shared.filterbank.speech(random, size["samples"], [(0.25, 0.4), (0.7, 0.85)]),
-        "language": random.choice([0, 3, 4, 7, 11, 12], 1).astype(np.int32),
-        "textnorm": random.choice([14, 15], 1).astype(np.int32),
-    }
+    return shared.spoken(random, size["samples"])
 
 
 def pipeline(stages, inputs, side):
