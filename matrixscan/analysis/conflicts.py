@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from matrixscan.records.types import Record
+
+#: Conflicts of one kind in one probe that are listed one by one.
+_LISTED = 4
 
 
 class DataConflict(msgspec.Struct, frozen=True):
@@ -25,6 +29,18 @@ class DataConflict(msgspec.Struct, frozen=True):
             for digest, ids in self.digests.items()
         )
         return f"{what} differ between cells ({groups}); figures are not compared across these cells"
+
+
+def describe_conflicts(conflicts: Sequence[DataConflict]) -> list[str]:
+    """Return a line for each conflict, or one for all of a kind of one probe where they would fill a page."""
+    lines = []
+    for _, group in itertools.groupby(conflicts, key=lambda conflict: (conflict.probe, conflict.kind)):
+        alike = list(group)
+        if len(alike) <= _LISTED:
+            lines += [conflict.describe() for conflict in alike]
+        else:
+            lines.append(f"{alike[0].describe()}; {len(alike) - 1} more {alike[0].kind} of this probe differ too")
+    return lines
 
 
 def data_conflicts(records: Iterable[Record]) -> tuple[DataConflict, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from matrixscan.analysis.conflicts import DataConflict, data_conflicts
+from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
 from matrixscan.analysis.findings import Finding, build_finding
 from matrixscan.analysis.judge import (
     NO_RECORD,
@@ -117,7 +117,7 @@ def build_view(
         probes=probe_summaries(kept),
         judged=scope.judged,
         warnings=(
-            *(conflict.describe() for conflict in conflicts),
+            *describe_conflicts(conflicts),
             *warnings,
             *_suspects(cells, scope.subjects),
             *_announcements(cells),

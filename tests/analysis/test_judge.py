@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_samples import SIZES, case, infeasible, mismatch, output, record, replace
 
-from matrixscan.analysis.conflicts import data_conflicts
+from matrixscan.analysis.conflicts import data_conflicts, describe_conflicts
 from matrixscan.analysis.judge import (
     BAD,
     BAD_OUTCOMES,
@@ -150,6 +150,17 @@ def test_conflicting_data_is_listed_per_variant_and_size():
     assert found[1].digests == {"w1": ("a", "b"), "w2": ("c",)}
     assert "w1 in a and 1 more; w2 in c" in found[1].describe()
     assert data_conflicts(records[:2]) == ()
+    assert describe_conflicts(found) == [conflict.describe() for conflict in found]
+
+
+def test_many_conflicts_of_one_kind_are_one_line():
+    records = [
+        record(name, probes={"opinfo": ProbeRecord("p", "", "", (), {}, {f"v{at}": f"{at}{name}" for at in range(9)})})
+        for name in ("a", "b")
+    ]
+    (line,) = describe_conflicts(data_conflicts(records))
+    assert line.startswith("opinfo: inputs v0 differ")
+    assert line.endswith("8 more inputs of this probe differ too")
 
 
 @given(st.lists(case_records()), case_records(outcomes=BAD_OUTCOMES))
