@@ -78,7 +78,7 @@ def run_harness(
     Args:
         environment: where to run.
         harness: the placed harness directory.
-        request: axes, probes, cases and threads.
+        request: mode, axes, probes, cases, threads and the store of a factored plan.
         folder: request, events, log and artifacts go here.
         limits: memory and default seconds per case.
         seconds: own bound per case id, where a probe sets one.
@@ -95,7 +95,7 @@ def run_harness(
         if not remaining or fold.import_failed:
             return
         append_event(events, {"event": "start"})
-        body = msgspec.json.encode(request | {"schema": SCHEMA, "mode": "run", "cases": remaining})
+        body = msgspec.json.encode({"mode": "run"} | request | {"schema": SCHEMA, "cases": remaining})
         (folder / REQUEST_FILE).write_bytes(body)
         end = _watch(environment, harness, folder, limits, seconds, notice)
         first = remaining[0]["id"]

@@ -92,6 +92,8 @@ def _request(task: Task, probes: Sequence[Probe], overlays: Mapping[str, Overlay
     return {
         "axes": task.cell.axes,
         "threads": task.matrix.limits.threads,
+        "mode": task.mode,
+        "store": None if task.store is None else str(task.store.resolve()),
         "probes": {probe.name: probe_fields(probe, tolerances, overlays[probe.name].folder) for probe in probes},
         "cases": [case_fields(case) for case in task.selected if case.probe in names],
     }

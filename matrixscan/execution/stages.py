@@ -111,7 +111,9 @@ def _install(run: CellRun) -> None:
     wanted = {case.probe for case in run.task.selected}
     for probe in run.task.probes:
         if probe.name in wanted:
-            run.overlays[probe.name] = prepare_overlay(run, probe)
+            # A run side runs artifacts, not models: what a probe is made of is not needed.
+            own = run.task.mode != "execute"
+            run.overlays[probe.name] = prepare_overlay(run, probe) if own else Overlay(None, ())
 
 
 def _install_outcome(error: InstallError) -> str:

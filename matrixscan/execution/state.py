@@ -22,6 +22,7 @@ from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
 
 _T = TypeVar("_T")
+_PROGRESS_SECONDS = 10.0
 
 
 def utc_now() -> str:
@@ -104,14 +105,32 @@ class CellRun:
     def event_listener(self) -> Callable[[Event], None]:
         """Return a listener for harness events that says each export and each kind of trouble once."""
         told: set[str] = set()
+        progress = _Progress(self) if self.task.mode == "execute" else None
 
         def on_event(event: Event) -> None:
+            if progress is not None and event["event"] in ("case", "stage"):
+                progress.on_event(event)
+                return
             text = _worth_saying(event)
             if text and text not in told:
                 told.add(text)
                 self.say(event["stage"], text)
 
         return on_event
+
+
+class _Progress:
+    """Says now and then how far a run side is: its cases are many, short, and named by digests."""
+
+    def __init__(self, run: CellRun) -> None:
+        self._run = run
+        self._done, self._told = 0, time.monotonic()
+
+    def on_event(self, event: Event) -> None:
+        self._done += event["event"] == "case" and event["state"] == "done"
+        if time.monotonic() - self._told >= _PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            self._run.say("run", f"{self._done} of at most {len(self._run.task.selected)} cases")
 
 
 def _worth_saying(event: Event) -> str:

@@ -43,6 +43,8 @@ class Task(msgspec.Struct, frozen=True):
     judged: tuple[str, ...]
     options: Options
     places: Places
+    mode: str = "run"  # or, of a factored plan, "export" and "execute"
+    store: Path | None = None  # artifacts and references of a factored plan
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -73,5 +75,6 @@ def resume_key(task: Task, lock_sha256: str | None) -> str:
         "limits": matrix.limits,
         "index": matrix.index.torch,
         "machine": os.uname().machine if hasattr(os, "uname") else os.name,
+        **({} if task.mode == "run" else {"mode": task.mode}),
     }
     return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()[:16]

@@ -34,9 +34,9 @@ class Stop(Exception):
         self.outputs, self.facts = list(outputs), facts or {}
 
 
-def run_cases(request, out_dir, events):
-    """Run every case of the request in order; nothing a case does ends the loop."""
-    bench = Bench(request, out_dir, events)
+def run_cases(request, out_dir, events, stages):
+    """Take every case of the request through `stages` in order; nothing a case does ends the loop."""
+    bench = Bench(request, out_dir, events, stages)
     for case in request["cases"]:
         isolate.reset_peak_memory()
         events.emit("case", case=case["id"], state="started")
@@ -52,8 +52,8 @@ def described(error):
 class Bench:
     """One process's workbench: does shared work once and forgets it when the probe's variant changes."""
 
-    def __init__(self, request, out_dir, events):
-        self.request, self.out_dir, self.events = request, out_dir, events
+    def __init__(self, request, out_dir, events, stages):
+        self.request, self.out_dir, self.events, self.stages = request, out_dir, events, stages
         self.memory = {}
         self.model_key = None
 
@@ -64,7 +64,7 @@ class Bench:
             self.model_key = share_key(case, "build")
         facts, seconds, stage = {}, {}, None
         try:
-            for stage, work in _STAGES:
+            for stage, work in self.stages:
                 self._stage(case, stage, work, facts, seconds)
         except Stop as stop:
             return {
@@ -76,7 +76,7 @@ class Bench:
                 "seconds": seconds,
                 "facts": dict(facts, **stop.facts),
             }
-        outputs = self.memory[share_key(case, "compare"), "compare"][1]["outputs"]
+        outputs = self.kept(case, stage).get("outputs", [])
         return {"stage": None, "outcome": "passed", "outputs": outputs, "seconds": seconds, "facts": facts}
 
     def _stage(self, case, stage, work, facts, seconds):
@@ -126,12 +126,14 @@ _MEANINGS = (
 )
 
 
-def _build(bench, case):
+def build(bench, case):
+    """Make the model with its weights."""
     chain, digest = reference.build(bench.spec(case), case["variant"])
     return {"chain": chain, "facts": {"weights": digest}}
 
 
-def _eager(bench, case):
+def eager(bench, case):
+    """Run the model itself, and refuse it where agreement with it would prove nothing."""
     spec, variant, size = bench.spec(case), case["variant"], case["size"]
     chain = bench.kept(case, "build")["chain"]
     samples = reference.run(spec, chain, variant, size)
@@ -142,7 +144,7 @@ def _eager(bench, case):
         )
     if "seen" not in bench.memory:
         seen = samples[0], reference.moved(spec, chain, variant, size, samples[0])
-        _refuse_blind(spec, chain, "fp32", seen)
+        refuse_blind(spec, chain, "fp32", seen)
         bench.memory["seen"] = seen
     # After other inputs have been through the model, so that what it remembers of them shows.
     if not reference.repeats(spec, chain, samples[0]):
@@ -155,7 +157,8 @@ def _eager(bench, case):
     return {"samples": samples, "facts": facts}
 
 
-def _refuse_blind(spec, chain, precision, seen):
+def refuse_blind(spec, chain, precision, seen):
+    """Stop where no output follows the inputs by enough to show in this lane."""
     noises, _ = reference.noise_of(spec, chain, precision, seen[0])
     blind = reference.blind_outputs(spec, precision, *seen, noises)
     if blind:
@@ -196,7 +199,8 @@ def _nowhere(spec, names):
     return names.difference(*made)
 
 
-def _export(bench, case):
+def export(bench, case):
+    """Write the artifacts of every stage of the chain."""
     exporter = find_exporter(case["exporter"])
     precision = converted_to(case["precision"])
     unsupported = exporter.unsupported(case["opset"], precision)
@@ -261,7 +265,8 @@ def _says(path, text):
         return False
 
 
-def _check(bench, case):
+def check(bench, case):
+    """Let the exporter say what it wrote."""
     exporter = find_exporter(case["exporter"])
     facts = {}
     for stage, path in bench.kept(case, "export")["paths"].items():
@@ -279,7 +284,8 @@ def _check(bench, case):
     return {"facts": facts}
 
 
-def _load(bench, case):
+def load(bench, case):
+    """Open the artifacts in the runner."""
     runner = find_runner(case["runner"])
     unsupported = runner.unsupported(case["precision"])
     if unsupported:
@@ -291,7 +297,8 @@ def _load(bench, case):
     return {"handles": handles, "runner": runner}
 
 
-def _run(bench, case):
+def run(bench, case):
+    """Run the artifacts on what eager was given."""
     spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
     call, pruned = _exported(bench, case)
     runs, parts = [], []
@@ -341,11 +348,12 @@ def _exported(bench, case):
     return call, pruned
 
 
-def _compare(bench, case):
+def compare(bench, case):
+    """Judge what the runner gave."""
     spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
     samples, ran = bench.kept(case, "eager")["samples"], bench.kept(case, "run")
-    if case["precision"] in HALF:
-        _refuse_blind(spec, chain, case["precision"], bench.memory["seen"])
+    if case["precision"] in HALF and "seen" in bench.memory:  # a run side has none: its export side looked already
+        refuse_blind(spec, chain, case["precision"], bench.memory["seen"])
     idle = [] if chain.single else [name for name in chain.stages if not any(made["trace"][name] for made in samples)]
     if idle:
         words = "nothing of %s is compared: the pipeline does not call it at this size" % ", ".join(idle)
@@ -385,12 +393,13 @@ def _latency(call):
     return round(1000 * float(np.median(times)), 4)
 
 
-_STAGES = (
-    ("build", _build),
-    ("eager", _eager),
-    ("export", _export),
-    ("check", _check),
-    ("load", _load),
-    ("run", _run),
-    ("compare", _compare),
+#: A joint plan: everything in one environment.
+JOINT = (
+    ("build", build),
+    ("eager", eager),
+    ("export", export),
+    ("check", check),
+    ("load", load),
+    ("run", run),
+    ("compare", compare),
 )

@@ -93,6 +93,16 @@ class Chain:
         return call
 
 
+class StoredChain(Chain):
+    """A chain without its modules, as a run side knows it: what the stages are and what their outputs are called."""
+
+    def __init__(self, spec, head):
+        self.spec = spec
+        self.single = head["single"]
+        self.stages = dict.fromkeys(head["stages"])
+        self.outputs = head["outputs"]
+
+
 class Mislabelled(Exception):
     """The probe's block says something else than its model does."""
 

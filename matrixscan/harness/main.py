@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from . import calibrate, case, facts, isolate
+from . import calibrate, case, factored, facts, isolate
 from .protocol import EVENTS_FILE, SCHEMA
 
 
@@ -34,6 +34,9 @@ def _finite(value):
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+_STAGES = {"run": case.JOINT, "export": factored.EXPORT_SIDE, "execute": factored.RUN_SIDE}
+
+
 def main(request_path, out_dir):
     """Serve one request; events go to OUT_DIR/events.jsonl, artifacts below OUT_DIR."""
     with open(request_path, encoding="utf-8") as file:
@@ -48,6 +51,6 @@ def main(request_path, out_dir):
         if request["mode"] == "calibrate":
             calibrate.calibrate(request, out_dir, events)
         else:
-            case.run_cases(request, out_dir, events)
+            case.run_cases(request, out_dir, events, _STAGES[request["mode"]])
     events.emit("bye")
     isolate.leave()

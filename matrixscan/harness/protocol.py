@@ -43,6 +43,9 @@ REASONS = (
 PRECISIONS = ("fp32", "fp16", "fp16-run")
 HALF = PRECISIONS[1:]
 
+#: In the store of a factored plan: folders named by an artifact's digest, files `<digest>.npz` of references.
+STORE_FOLDERS = ("artifacts", "references")
+
 REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"
 
@@ -54,9 +57,12 @@ def share_key(case, stage):
     the same outcome instead of crashing once per case.
 
     Args:
-        case: mapping with the fields of a case (probe, variant, exporter, opset, precision, runner, size, id).
+        case: mapping with the fields of a case (probe, variant, exporter, opset, precision, runner, size, id), on a run
+            side with the digests of its artifact and reference.
         stage: one of CASE_STAGES.
     """
+    if case.get("artifact"):
+        return _stored_key(case, stage)
     model = [case["probe"], case["variant"]]
     if stage == "build":
         return "/".join(model)
@@ -68,6 +74,16 @@ def share_key(case, stage):
     if stage == "load":
         return "/".join([*artifact, case["precision"], case["runner"]])
     return case["id"]
+
+
+def _stored_key(case, stage):
+    """Name what cases of a run side share: the artifact is there, and is opened once for all its references."""
+    model = [case["artifact"], case["probe"], case["variant"]]
+    if stage == "eager":
+        return "/".join([*model, case["reference"]])
+    if stage in ("build", "export", "check"):
+        return "/".join(model)
+    return "/".join([*model, case["precision"], case["runner"]]) if stage == "load" else case["id"]
 
 
 def converted_to(precision):

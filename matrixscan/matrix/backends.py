@@ -31,6 +31,7 @@ class RunnerInfo(msgspec.Struct, frozen=True, rename="upper", forbid_unknown_fie
     reads: str
     precisions: tuple[str, ...]
     witness: bool
+    packages: tuple[str, ...] = ()
 
 
 _KINDS: dict[str, type[msgspec.Struct]] = {"Exporter": ExporterInfo, "Runner": RunnerInfo}

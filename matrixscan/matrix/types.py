@@ -92,6 +92,30 @@ class Expect(_Table, frozen=True):
     good: tuple[str, ...] = ()
 
 
+class Releases(_Table, frozen=True):
+    """Which releases selectors may choose from, and as of when the packages that are no axis are resolved."""
+
+    exclude_newer: dt.date | None = None  # releases of later days do not exist
+    min_age: float = 0.0  # days a release must have been out when the lock is made
+    transitive: Literal["today", "era"] = "today"  # era: as of the youngest axis release plus the grace
+    era_grace: float = 30.0  # days
+
+
+class Companion(msgspec.Struct, frozen=True):
+    """Versions that follow others: where `when` holds for a row, `requires` is installed with it."""
+
+    when: dict[str, str]  # axis -> PEP 440 specifiers
+    requires: dict[str, str]  # package -> PEP 440 specifiers
+
+
+class Reduction(_Table, frozen=True):
+    """Which rows of a large matrix to scan."""
+
+    seeds: tuple[dict[str, str], ...] = ()  # rows that must be in, whole or in part (at least one row that matches)
+    baseline: dict[str, str] = {}  # one-at-a-time: the row that others differ from in one axis
+    budget: int | None = None  # boundary: the most rows
+
+
 class Matrix(msgspec.Struct, frozen=True):
     """A checked matrix file. `rows` are the expanded combinations, each an ordered axis -> version."""
 
@@ -105,6 +129,11 @@ class Matrix(msgspec.Struct, frozen=True):
     limits: Limits
     index: Index
     expect: Expect
+    releases: Releases = Releases()
+    companions: tuple[Companion, ...] = ()
+    plan: str = "joint"  # or "factored": export and run in environments of their own
+    strategy: str = "full"  # or pairwise, t-wise:N, one-at-a-time, boundary
+    reduction: Reduction = Reduction()
 
 
 class Probe(msgspec.Struct, frozen=True):

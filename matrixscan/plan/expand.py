@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,12 +65,13 @@ def make_plan(
 
 def cells_of(matrix: Matrix) -> tuple[Cell, ...]:
     """Return every combination of a matrix as a cell, in the order of the matrix."""
-    return tuple(_cell(row) for row in matrix.rows)
+    return tuple(make_cell(row) for row in matrix.rows)
 
 
-def _cell(axes: dict[str, str]) -> Cell:
+def make_cell(axes: Mapping[str, str]) -> Cell:
+    """Return the environment of a row, or of a side of it."""
     requirements = tuple(f"{name}=={version}" for name, version in axes.items() if name != "python")
-    return Cell(id=combination_id(axes), axes=axes, python=axes["python"], requirements=requirements)
+    return Cell(id=combination_id(axes), axes=dict(axes), python=axes["python"], requirements=requirements)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -30,6 +30,13 @@ class Case(msgspec.Struct, frozen=True):
     witness: bool = False  # the runner is shown and decides nothing
 
 
+class StoredCase(Case, frozen=True):
+    """What a run side does: an artifact from the store, and what its outputs are compared with."""
+
+    artifact: str = ""
+    reference: str = ""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A matrix, expanded. Every cell runs the same cases."""
 

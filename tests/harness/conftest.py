@@ -29,6 +29,9 @@ COMBINATIONS = {
     "newest": _NEWEST,
     "ncnn": {"python": "3.13", "torch": "2.15.0", "pnnx": "20261020", "ncnn": "1.0.20261020"},
     "openvino": {**_NEWEST, "openvino": "2026.4.1"},
+    # What runs artifacts of the first two, without torch and onnx.
+    "oldest-run": {"python": "3.8", "onnxruntime": "1.16.1"},
+    "newest-run": {"python": "3.13", "onnxruntime": "1.31.1"},
 }
 
 
@@ -100,7 +103,17 @@ def bed(request):
 
     A missing interpreter or package fails the test, it is never skipped.
     """
+    return _bed(request, request.param)
+
+
+@pytest.fixture(scope="session")
+def run_side(request, bed):
+    """What runs artifacts that were made in `bed`."""
+    return _bed(request, f"{bed.name}-run")
+
+
+def _bed(request, name):
     folder = Path(request.config.cache.mkdir("matrixscan-environments"))
-    with filelock.FileLock(folder / f"{request.param}.lock"):
-        environment = _build(request.param, folder)
-    return Bed(request.param, environment, place_harness(folder / "harness"))
+    with filelock.FileLock(folder / f"{name}.lock"):
+        environment = _build(name, folder)
+    return Bed(name, environment, place_harness(folder / "harness"))

@@ -284,7 +284,7 @@ def made(**outputs):
 
 def compared(samples, runs, seen=None, case=CASE):
     """Judge what ran, with all stages before the comparison given; return how it ended and what is known of outputs."""
-    bench = cases.Bench({"probes": {"p": SPEC}}, "", None)
+    bench = cases.Bench({"probes": {"p": SPEC}}, "", None, cases.JOINT)
     kept = {
         "build": {"chain": types.SimpleNamespace(single=True, outputs={}, stages={})},
         "eager": {"samples": samples},
@@ -292,7 +292,7 @@ def compared(samples, runs, seen=None, case=CASE):
     }
     bench.memory = {(protocol.share_key(case, stage), stage): (None, value) for stage, value in kept.items()}
     bench.memory["seen"] = seen
-    failure, kept = cases._attempt(cases._compare, bench, case)
+    failure, kept = cases._attempt(cases.compare, bench, case)
     return (failure and (failure.outcome, failure.reason, (failure.error or {}).get("type"))), failure or kept[
         "outputs"
     ]
@@ -424,7 +424,7 @@ def test_post_works_on_copies(monkeypatch):
 def test_a_runner_is_fed_arrays_also_of_plain_numbers():
     fed = {}
     runner = types.SimpleNamespace(input_names=lambda _: ["k"], run=lambda _, feeds: fed.update(feeds) or [f32(1)])
-    bench = cases.Bench({"probes": {"p": SPEC}}, "", None)
+    bench = cases.Bench({"probes": {"p": SPEC}}, "", None, cases.JOINT)
     model = {"chain": types.SimpleNamespace(outputs={"back": ["y"]})}
     for stage, kept in {"build": model, "load": {"runner": runner, "handles": {"back": None}}}.items():
         bench.memory[protocol.share_key(CASE, stage), stage] = None, kept

@@ -335,7 +335,7 @@ def test_the_words_of_the_protocol():
     before, after = ("resolve", "install", "import"), ("build", "eager", "export", "check", "load", "run", "compare")
     assert before + after == protocol.STAGES
     assert (before, after) == (protocol.ENVIRONMENT_STAGES, protocol.CASE_STAGES)
-    assert tuple(name for name, _ in cases._STAGES) == protocol.CASE_STAGES
+    assert tuple(name for name, _ in cases.JOINT) == protocol.CASE_STAGES
     assert protocol.OUTCOMES == ("passed", "failed", "skipped", "crashed", "timed_out", "infeasible", "infra")
     assert len(set(protocol.REASONS)) == len(protocol.REASONS)
 

@@ -121,7 +121,7 @@ class Bench(cases.Bench):
     """A bench whose stages before the comparison are given."""
 
     def __init__(self, samples, outputs, parts=(), given=None, folder="", case=CASE):
-        super().__init__({"probes": {"p": SPEC}}, folder, None)
+        super().__init__({"probes": {"p": SPEC}}, folder, None, cases.JOINT)
         names = {name: ["h"] for part in parts for name in part}
         model = types.SimpleNamespace(single=not parts, outputs=names, stages=names)
         facts = {} if given is None else {"given": given}
@@ -134,7 +134,7 @@ class Bench(cases.Bench):
 
 
 def judged(*args, case=CASE, **more):
-    return cases._attempt(cases._compare, Bench(*args, case=case, **more), case)
+    return cases._attempt(cases.compare, Bench(*args, case=case, **more), case)
 
 
 RUNS = {
@@ -259,7 +259,7 @@ def test_half_precision_has_bounds_of_its_own_and_has_to_see_more():
     for seen, expected in ((f32(2), None), (f32(1.05), "blind")):
         bench = Bench([made({"y": f32(1)})], run, case=half)
         bench.memory["seen"] = made({"y": f32(1)}), {"y": seen}
-        failure, _ = cases._attempt(cases._compare, bench, half)
+        failure, _ = cases._attempt(cases.compare, bench, half)
         assert (failure and failure.reason) == expected
     assert judged([made({"y": f32(1)})], run)[0].reason == "mismatch"
 

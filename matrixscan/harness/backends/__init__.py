@@ -7,8 +7,10 @@ Exporter: NAME, FORMAT (of what it writes), SUFFIX, OPSETS (used where a matrix 
     unsupported(opset, precision): why it does not exist here, or None;
     export(model, inputs, path, outputs, dynamic, opset, precision): inputs are tensors by name in forward's order,
     dynamic is {tensor: {axis: name}}, what the artifact takes and gives stays fp32 whatever its weights are;
-    check(path): facts about a usable artifact; raises Unusable for one that is not.
-Runner: NAME, READS (the format), PRECISIONS, WITNESS (True for one that is shown and decides nothing), and the verbs
+    check(path): facts about a usable artifact; raises Unusable for one that is not;
+    essence(path), optional: the artifact as bytes without what differs between two exports of one graph.
+Runner: NAME, READS (the format), PRECISIONS, WITNESS (True for one that is shown and decides nothing), PACKAGES (the
+    axes it needs: a factored plan installs these and nothing else beside NumPy where it runs artifacts), and the verbs
     unsupported(precision), load(path, threads, precision), input_names(handle), run(handle, feeds) -> arrays in order.
 """
 

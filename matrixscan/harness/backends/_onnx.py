@@ -21,6 +21,50 @@ def check(path):
     }
 
 
+def essence(path):
+    """Return the model with its weights as bytes, without what no runner computes with.
+
+    Left out are the producer, doc strings and metadata (torch's stack traces), which differ between two exports of one
+    graph; names stay.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    for field in ("producer_name", "producer_version", "domain", "model_version"):
+        model.ClearField(field)
+    for message in _documented(model):
+        for field in ("doc_string", "metadata_props"):
+            if field in message.DESCRIPTOR.fields_by_name:  # younger than the oldest releases of onnx
+                message.ClearField(field)
+    return model.SerializeToString(deterministic=True)
+
+
+def _documented(model):
+    """Yield everything in a model that has a doc string."""
+    yield model
+    yield from model.functions
+    for function in model.functions:
+        yield from function.value_info if "value_info" in function.DESCRIPTOR.fields_by_name else ()
+    for graph in _all_graphs(model):
+        yield graph
+        for part in (graph.initializer, graph.input, graph.output, graph.value_info):
+            yield from part
+    for nodes in _graphs(model):
+        yield from nodes
+        for node in nodes:
+            yield from node.attribute
+
+
+def _all_graphs(model):
+    yield model.graph
+    for nodes in _graphs(model):
+        for node in nodes:
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    yield attribute.g
+                yield from attribute.graphs
+
+
 def unsupported(precision):
     """Return why an artifact cannot be written in this precision here, or None."""
     import importlib.util

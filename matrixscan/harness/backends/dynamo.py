@@ -11,6 +11,7 @@ class Exporter:
     PRECISIONS = ("fp32", "fp16")
 
     check = staticmethod(_onnx.check)
+    essence = staticmethod(_onnx.essence)
 
     @staticmethod
     def unsupported(opset, precision):

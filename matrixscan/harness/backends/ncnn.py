@@ -96,6 +96,7 @@ class Runner:
     READS = "ncnn"
     PRECISIONS = ("fp32", "fp16", "fp16-run")
     WITNESS = False
+    PACKAGES = ("ncnn",)
 
     @staticmethod
     def unsupported(precision):

@@ -6,6 +6,7 @@ class Runner:
     READS = "onnx"
     PRECISIONS = ("fp32", "fp16")
     WITNESS = False
+    PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 
     @staticmethod
     def unsupported(precision):

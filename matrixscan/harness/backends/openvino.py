@@ -10,6 +10,7 @@ class Runner:
     READS = "onnx"
     PRECISIONS = ("fp32", "fp16", "fp16-run")
     WITNESS = False
+    PACKAGES = ("openvino",)
 
     @staticmethod
     def unsupported(precision):

@@ -6,6 +6,7 @@ class Runner:
     READS = "onnx"
     PRECISIONS = ("fp32", "fp16")
     WITNESS = True
+    PACKAGES = ("onnx",)
 
     @staticmethod
     def unsupported(precision):

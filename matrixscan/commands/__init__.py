@@ -1,0 +1,27 @@
+"""What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
+
+from matrixscan.commands.planning import describe_plan
+from matrixscan.commands.probes import calibrate, check_probe, run_probe
+from matrixscan.commands.project import init, schema_text
+from matrixscan.commands.reporting import report
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
+from matrixscan.commands.scanning import scan, scan_cell, tasks
+
+__all__ = [
+    "Outcome",
+    "Plans",
+    "Request",
+    "calibrate",
+    "check_probe",
+    "describe_plan",
+    "init",
+    "load_plans",
+    "new_scan",
+    "places",
+    "report",
+    "run_probe",
+    "scan",
+    "scan_cell",
+    "schema_text",
+    "tasks",
+]

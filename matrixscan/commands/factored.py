@@ -1,0 +1,106 @@
+"""Scans a factored plan: every export side, then every run side on what those left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from matrixscan.commands.request import Plans, Request, places
+from matrixscan.execution.executors import EXECUTORS
+from matrixscan.execution.task import Listener, Places, Task
+from matrixscan.harness.protocol import STORE_FOLDERS
+from matrixscan.plan.expand import make_cell
+from matrixscan.plan.factor import Sides, Stored, factor, stored_cases
+from matrixscan.plan.types import Case, Cell, Plan
+from matrixscan.records.types import Record
+from matrixscan.store.reports import Reports
+
+
+def scan_sides(request: Request, plans: Plans, listener: Listener, executor: str, jobs: int) -> None:
+    """Make or find the record of every side of the selected combinations."""
+    sides = sides_of(plans.selected)
+    EXECUTORS[executor](export_tasks(request, plans, sides), listener, jobs)
+    EXECUTORS[executor](run_tasks(request, plans, sides), listener, jobs)
+
+
+def sides_of(plan: Plan) -> Sides:
+    """Return the sides of a plan's combinations."""
+    return factor(plan.cells, {case.runner for case in plan.cases}, make_cell)
+
+
+def side_places() -> Places:
+    """Return where the records of sides go: too large to be published as they are."""
+    work = places().work
+    return Places(work / "sides", work)
+
+
+def store_folder(matrix: str) -> Path:
+    """Return the store of artifacts and references of a matrix."""
+    return places().work / matrix / "store"
+
+
+def export_tasks(request: Request, plans: Plans, sides: Sides) -> list[Task]:
+    """Return a task for each export side; what left something that is gone from the store is measured again."""
+    cases = plans.full.cases
+    there = _in_store(store_folder(plans.full.matrix.name))
+    tasks = [_task(request, plans, cell, "export", cases, plans.selected.cases) for cell in sides.exports]
+    return [task if _whole(plans, task.cell, there) else _afresh(task) for task in tasks]
+
+
+def _in_store(store: Path) -> set[str]:
+    return {path.name.removesuffix(".npz") for folder in STORE_FOLDERS for path in (store / folder).glob("*")}
+
+
+def _whole(plans: Plans, cell: Cell, there: set[str]) -> bool:
+    left = stored(plans.full, side_record(plans.full, cell.id))
+    return all(item.artifact in there and item.reference in there for item in left)
+
+
+def _afresh(task: Task) -> Task:
+    return msgspec.structs.replace(task, options=msgspec.structs.replace(task.options, fresh=True))
+
+
+def run_tasks(request: Request, plans: Plans, sides: Sides) -> list[Task]:
+    """Return a task for each run side, over the artifacts of the export sides it is combined with."""
+    left = {cell.id: list(stored(plans.selected, side_record(plans.full, cell.id))) for cell in sides.exports}
+    every = ((run, [item for export in sides.exports_for(run.id) for item in left[export]]) for run in sides.runs)
+    tasks = []
+    for run, items in every:
+        cases = stored_cases(items)
+        if cases:
+            tasks.append(_task(request, plans, run, "execute", cases, cases))
+    return tasks
+
+
+def side_record(plan: Plan, side: str) -> Record | None:
+    """Return the record of a side, or None."""
+    return Reports(side_places().reports, plan.matrix.name).read(side)
+
+
+def stored(plan: Plan, record: Record | None) -> Iterator[Stored]:
+    """Yield what an export side left of the plan's cases."""
+    wanted = {case.id: case for case in plan.cases}
+    for case in record.cases if record is not None else ():
+        if case.outcome == "passed" and case.id in wanted:
+            yield Stored(wanted[case.id], case.facts["artifact"], case.facts["reference"])
+
+
+def _task(
+    request: Request, plans: Plans, cell: Cell, mode: str, cases: Sequence[Case], selected: Sequence[Case]
+) -> Task:
+    probes = {probe.name: probe for probe in (*plans.full.probes, *plans.selected.probes)}
+    used = {case.probe for case in (*cases, *selected)}
+    return Task(
+        matrix=plans.full.matrix,
+        cell=cell,
+        probes=tuple(probe for name, probe in probes.items() if name in used),
+        cases=tuple(cases),
+        selected=tuple(selected),
+        judged=plans.full.judged,
+        options=request.options,
+        places=side_places(),
+        mode=mode,
+        store=store_folder(plans.full.matrix.name),
+    )

@@ -1,0 +1,122 @@
+"""Reports: everything derived from the records, nothing measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from matrixscan.analysis.judge import GOOD, UNKNOWN
+from matrixscan.analysis.view import ScanView, build_view
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
+from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
+from matrixscan.execution.requests import effective_tolerances
+from matrixscan.plan.types import Plan
+from matrixscan.records.types import Record
+from matrixscan.reporters import all_reporters, render_constraints
+from matrixscan.reporters._summary import render_summary
+from matrixscan.store.reports import Reports
+from matrixscan.store.work import CellWork
+
+
+def report(request: Request, *, scanned: bool = True) -> Outcome:
+    """Derive every report from the records and say how the selected part came out.
+
+    Args:
+        request: what was asked for.
+        scanned: whether a scan precedes; then its cost is part of the text.
+    """
+    plans = load_plans(request)
+    reports = Reports(places().reports, plans.full.matrix.name)
+    records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
+    published = _with_extras(plans)
+    _publish(reports, _view(published, [_only(record, published) for record in records]))
+    view = _view(plans.selected, [_only(record, plans.selected) for record in records])
+    cost = _cost(request, view, records) if scanned else f"derived from {len(records)} records"
+    text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
+    unexpected = _unexpected(plans, view)
+    if all(cell.verdict == UNKNOWN for cell in view.cells):
+        return Outcome(text + "\nNothing could be judged.\n", EXIT_INFRASTRUCTURE)
+    if unexpected:
+        return Outcome(text + "\nExpected to be good, and is not: " + ", ".join(unexpected) + "\n", EXIT_UNEXPECTED)
+    return Outcome(text, 0)
+
+
+def _with_extras(plans: Plans) -> Plan:
+    """Return the whole plan with the probes that were named on top of the matrix; those decide nothing in it."""
+    known = {probe.name for probe in plans.full.probes}
+    probes = tuple(probe for probe in plans.selected.probes if probe.name not in known)
+    names = {probe.name for probe in probes}
+    cases = tuple(case for case in plans.selected.cases if case.probe in names)
+    return msgspec.structs.replace(plans.full, probes=plans.full.probes + probes, cases=plans.full.cases + cases)
+
+
+def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
+    matrix = plan.matrix
+    planned = [(cell.id, cell.axes) for cell in plan.cells]
+    wanted = [record for record in records if record.id in dict(planned)]
+    families = [probe.name for probe in plan.probes if probe.family]
+    return build_view(
+        matrix.name, matrix.description, planned, wanted, judged=plan.judged, cases=plan.cases, families=families
+    )
+
+
+def _only(record: Record, plan: Plan) -> Record:
+    """Cut a record down to what was asked about and still holds.
+
+    A case measured with an earlier state of its probe, or judged with other tolerances, says nothing about the plan's.
+    """
+    planned = {probe.name: probe for probe in plan.probes}
+    current = {
+        name for name, probe in record.probes.items() if name in planned and probe.digest == planned[name].digest
+    }
+    tolerances = plan.matrix.tolerances
+    wanted = {case.id for case in plan.cases}
+    cases = tuple(
+        case
+        for case in record.cases
+        if case.id in wanted
+        and case.probe in current
+        and all(
+            (output.rtol, output.atol)
+            == effective_tolerances(planned[case.probe], tolerances, case.precision, output.name)
+            for output in case.outputs
+        )
+    )
+    probes = {probe.name: record.probes[probe.name] for probe in plan.probes if probe.name in record.probes}
+    return msgspec.structs.replace(record, cases=cases, judged=plan.judged, probes=probes)
+
+
+def _publish(reports: Reports, view: ScanView) -> None:
+    texts = {name: module.render(view) for name, module in all_reporters().items()}
+    constraints = render_constraints(view)
+    reports.write_texts(texts | constraints)
+    reports.prune_constraints(constraints)
+
+
+def _cost(request: Request, view: ScanView, records: Sequence[Record]) -> str:
+    """Say what this scan measured and what that took; cells with a complete record were not measured again."""
+    found = {cell.id: CellWork(places().work, view.matrix, cell.id).done() for cell in view.cells}
+    measured = [cell for cell, done in found.items() if done is not None and done.scan == request.options.scan]
+    unfinished = [cell for cell, done in found.items() if done is None]
+    lines = []
+    if measured:
+        spent = sum(r.timings["environment"] + r.timings["cases"] for r in records if r.id in measured)
+        wall = time.time() - float(request.options.scan)
+        lines.append(
+            f"measured {len(measured)} combinations in {wall:.0f} s; their installs, imports, exports and runs "
+            f"themselves took {spent:.0f} s; ratio {wall / spent if spent else 0:.2f}"
+        )
+    if unfinished:
+        lines.append(f"could not be measured here, and will be tried again: {', '.join(unfinished)}")
+    return "\n".join(lines) or "nothing to do: every record is complete and its inputs did not change"
+
+
+def _unexpected(plans: Plans, view: ScanView) -> list[str]:
+    """Return the combinations under `[expect] good` that are not; only asked when judged probes were selected."""
+    if not set(plans.selected.judged) <= set(plans.full.judged):
+        return []
+    expected = plans.full.matrix.expect.good
+    return [cell.id for cell in view.cells if cell.id in expected and cell.verdict != GOOD]

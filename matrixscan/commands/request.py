@@ -1,0 +1,57 @@
+"""What the user asked for, and the plans that it means."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from matrixscan.execution.task import Options, Places
+from matrixscan.matrix.reader import find_matrix, read_matrix
+from matrixscan.plan.expand import make_plan
+from matrixscan.plan.types import Plan
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What the user asked for."""
+
+    matrix: str = "default"
+    probes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    options: Options = Options()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a scan amounts to: text for people and the exit code."""
+
+    text: str
+    exit_code: int
+
+
+class Plans(msgspec.Struct, frozen=True):
+    """Everything the matrix says, and the part of it that was asked for."""
+
+    full: Plan
+    selected: Plan
+
+
+def places() -> Places:
+    """Return where reports and work folders of the current project are."""
+    return Places(Path.cwd() / "reports", Path.cwd() / ".matrixscan")
+
+
+def new_scan() -> str:
+    """Return a name for a scan that starts now; report() reads its start from it."""
+    return f"{time.time():.3f}"
+
+
+def load_plans(request: Request) -> Plans:
+    """Read the matrix and expand it, whole and as selected. Never touches the network."""
+    matrix = read_matrix(find_matrix(request.matrix))
+    full = make_plan(matrix)
+    if not (request.probes or request.exclude or request.cells):
+        return Plans(full, full)
+    selected = make_plan(matrix, only_probes=request.probes, exclude=request.exclude, cells=request.cells)
+    return Plans(full, selected)

@@ -1,0 +1,128 @@
+"""What an export side leaves for run sides: artifacts and references, each in a folder or file named by its digest.
+
+Equal things made in two environments are one thing here, and are run once. An artifact's digest leaves out what no
+runner computes with: who produced it, doc strings, metadata.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+
+import numpy as np
+
+from .protocol import STORE_FOLDERS
+
+_ARTIFACTS, _REFERENCES = STORE_FOLDERS
+_HEAD = "head"  # the entry of a reference that holds everything but arrays
+
+
+def keep_artifact(store, exporter, folder):
+    """Copy an artifact's folder into the store, unless one like it is there, and return its digest."""
+    digest = _artifact_digest(exporter, folder)
+    place = os.path.join(store, _ARTIFACTS, digest)
+    if not os.path.isdir(place):
+        building = "%s.%d" % (place, os.getpid())
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.copytree(folder, building)
+        try:
+            os.rename(building, place)
+        except OSError:  # another environment was faster; its copy has the same digest
+            shutil.rmtree(building)
+    return digest
+
+
+def holds(store, artifact, reference):
+    """Return whether both are there."""
+    return os.path.isdir(artifact_folder(store, artifact)) and os.path.isfile(_reference_file(store, reference))
+
+
+def _reference_file(store, digest):
+    return os.path.join(store, _REFERENCES, digest + ".npz")
+
+
+def artifact_folder(store, digest):
+    """Return the folder of an artifact."""
+    return os.path.join(store, _ARTIFACTS, digest)
+
+
+def _artifact_digest(exporter, folder):
+    names = sorted(os.listdir(folder))
+    try:
+        parts = [
+            name.encode() + b"\0" + exporter.essence(os.path.join(folder, name))
+            for name in names
+            if name.endswith(exporter.SUFFIX)
+        ]
+    except Exception:
+        # Of another format, or too large for its library to hold: alike is then only what is equal to the byte.
+        parts = [part for name in names for part in (name.encode() + b"\0", _file_digest(os.path.join(folder, name)))]
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part)
+    return total.hexdigest()[:32]
+
+
+def _file_digest(path):
+    total = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            total.update(block)
+    return total.digest()
+
+
+def keep_reference(store, head, samples):
+    """Write what eager was given and gave, unless it is there, and return its digest.
+
+    Args:
+        store: the store's folder.
+        head: plain values that say whose reference it is and how its outputs are called.
+        samples: the samples of `reference.run`, of nested dicts, lists, arrays and plain values.
+    """
+    arrays = []
+    text = json.dumps({"head": head, "samples": _without_arrays(samples, arrays)}, sort_keys=False)
+    total = hashlib.sha256(text.encode())
+    for array in arrays:
+        total.update(("%s%s" % (array.dtype.str, array.shape)).encode() + np.ascontiguousarray(array).tobytes())
+    digest = total.hexdigest()[:32]
+    place = _reference_file(store, digest)
+    if not os.path.isfile(place):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        building = "%s.%d" % (place, os.getpid())
+        with open(building, "wb") as file:
+            np.savez(file, **{_HEAD: np.frombuffer(text.encode(), np.uint8)}, **_numbered(arrays))
+        os.replace(building, place)
+    return digest
+
+
+def read_reference(store, digest):
+    """Return the head and the samples of a reference."""
+    with np.load(_reference_file(store, digest), allow_pickle=False) as file:
+        stored = json.loads(file[_HEAD].tobytes().decode())
+        return stored["head"], _with_arrays(stored["samples"], file)
+
+
+def _numbered(arrays):
+    return {"a%d" % at: array for at, array in enumerate(arrays)}
+
+
+def _without_arrays(value, arrays):
+    """Return plain values with the number of an array in the place of each."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if isinstance(value, dict):
+        return {"dict": [[key, _without_arrays(item, arrays)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [_without_arrays(item, arrays) for item in value]
+    return float(value) if isinstance(value, np.floating) else value
+
+
+def _with_arrays(value, file):
+    if isinstance(value, list):
+        return [_with_arrays(item, file) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return file["a%d" % value["array"]]
+    return {key: _with_arrays(item, file) for key, item in value["dict"]}
