@@ -49,16 +49,18 @@ _Cell = Annotated[list[str] | None, typer.Option(help="scan this combination onl
 @app.command()
 def scan(
     matrix: _Matrix = "default",
+    *,
     probe: _Probe = None,
     exclude: _Exclude = None,
     cell: _Cell = None,
     fresh: Annotated[bool, typer.Option(help="ignore earlier records")] = False,
     relock: Annotated[bool, typer.Option(help="resolve again instead of using the locks in reports/")] = False,
     keep_env: Annotated[bool, typer.Option(help="keep the environments under .matrixscan/")] = False,
+    reclaim: Annotated[bool, typer.Option(help="delete downloaded wheels as soon as they are not needed")] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="combinations at once")] = 1,
 ) -> None:
     """Scan a matrix; write and show the table and the known-good pins."""
-    options = Options(fresh=fresh, relock=relock, keep_env=keep_env, scan=commands.new_scan())
+    options = Options(fresh=fresh, relock=relock, keep_env=keep_env, reclaim=reclaim, scan=commands.new_scan())
     request = _request(matrix, probe, exclude, cell, options)
     outcome = commands.scan(request, _listen, executor="threads" if jobs > 1 else "serial", jobs=jobs)
     typer.echo(outcome.text, nl=False)

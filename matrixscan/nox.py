@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,6 +27,7 @@ from matrixscan.errors import MatrixNotFoundError, MatrixscanError, did_you_mean
 if TYPE_CHECKING:
     from matrixscan.commands import Request
     from matrixscan.execution.task import Notice
+    from matrixscan.plan.types import Cell, Plan
 
 _EXIT_FILE = "MATRIXSCAN_EXIT_FILE"
 _SCAN = "MATRIXSCAN_SCAN"
@@ -68,7 +69,7 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     ours = _asks_for_us(own, prefix)
     try:
         arguments = _parse(after if ours else [], matrix)
-        cells = _cells(arguments)
+        plan = _plan(arguments)
     except MatrixscanError as error:
         listing = any(_LISTING.fullmatch(word) for word in own)
         if listing or ours:
@@ -80,8 +81,7 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     if not ours:
         # Sessions of ours that run all the same (by -k, say) must not leave out what they were told.
         arguments.unread = after
-    _register_cells(prefix, arguments, cells)
-    _register_scan(prefix, arguments, cells)
+    _register_scan(prefix, arguments, _register_environments(prefix, arguments, plan))
     _register_plan(prefix, arguments)
 
 
@@ -94,7 +94,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 def _asks_for_us(words: list[str], prefix: str) -> bool:
     """Return whether one of our sessions was asked for; without -s the noxfile's default may be ours."""
     asked = _selection(words)
-    name = rf"(?<![\w-]){re.escape(prefix)}(?:scan|plan|cell)(?![\w-])"
+    name = rf"(?<![\w-]){re.escape(prefix)}(?:scan|plan|cell|export_side|run_side)(?![\w-])"
     return asked is None or any(re.search(name, word) for word in asked)
 
 
@@ -123,6 +123,7 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="ignore earlier records")
     parser.add_argument("--relock", action="store_true", help="resolve again instead of using the locks in reports/")
     parser.add_argument("--keep-env", action="store_true", help="keep the environments under .matrixscan/")
+    parser.add_argument("--reclaim", action="store_true", help="delete downloaded wheels when no longer needed")
     known, others = parser.parse_known_args(arguments)
     from matrixscan.matrix.reader import find_matrix  # noqa: PLC0415  nothing is read unless register() is called
 
@@ -138,13 +139,12 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
     return known
 
 
-def _cells(arguments: argparse.Namespace) -> list[str]:
+def _plan(arguments: argparse.Namespace) -> Plan:
     from matrixscan.matrix.reader import read_matrix  # noqa: PLC0415  nothing is read unless register() is called
     from matrixscan.plan.expand import make_plan  # noqa: PLC0415
 
     matrix = read_matrix(arguments.matrix)
-    plan = make_plan(matrix, only_probes=arguments.probe, exclude=arguments.exclude)
-    return [cell.id for cell in plan.cells]
+    return make_plan(matrix, only_probes=arguments.probe, exclude=arguments.exclude)
 
 
 def _guarded(body: Callable[..., None]) -> Callable[..., None]:
@@ -173,17 +173,33 @@ def _request(arguments: argparse.Namespace) -> Request:
     if arguments.unread:
         raise UnreadArgumentsError(arguments.unread)
     options = Options(
-        fresh=arguments.fresh, relock=arguments.relock, keep_env=arguments.keep_env, scan=os.environ[_SCAN]
+        fresh=arguments.fresh,
+        relock=arguments.relock,
+        keep_env=arguments.keep_env,
+        reclaim=arguments.reclaim,
+        scan=os.environ[_SCAN],
     )
     return Request(str(arguments.matrix), tuple(arguments.probe), tuple(arguments.exclude), (), options)
 
 
-def _register_cells(prefix: str, arguments: argparse.Namespace, cells: list[str]) -> None:
-    @nox.session(name=f"{prefix}cell", venv_backend="none", default=False, allow_parallel=True)
-    @nox.parametrize("combination", [nox.param(cell, id=cell) for cell in cells])
-    @_guarded
+def _register_environments(prefix: str, arguments: argparse.Namespace, plan: Plan) -> list[str]:
+    """Register a session for each environment of the plan and return the names of those that end it."""
+    if plan.matrix.plan != "factored":
+        words = "Scan one combination: build its environment, export, compare, write its record."
+        return _register_cells(f"{prefix}cell", words, arguments, plan.cells)
+    from matrixscan.commands.factored import sides_of  # noqa: PLC0415  no other plan has sides
+
+    sides = sides_of(plan)
+    words = "Export in one environment of a factored plan: build it, export, keep artifacts and references."
+    exports = _register_cells(f"{prefix}export_side", words, arguments, sides.exports)
+    words = "Run in one environment of a factored plan what every export side left for it."
+    return _register_cells(f"{prefix}run_side", words, arguments, sides.runs, requires=exports)
+
+
+def _register_cells(
+    name: str, words: str, arguments: argparse.Namespace, cells: Sequence[Cell], requires: Sequence[str] = ()
+) -> list[str]:
     def cell(session: nox.Session, combination: str) -> None:
-        """Scan one combination: build its environment, export, compare, write its record."""
         from matrixscan.commands import scan_cell  # noqa: PLC0415
 
         del session
@@ -195,10 +211,14 @@ def _register_cells(prefix: str, arguments: argparse.Namespace, cells: list[str]
         except Exception as error:  # noqa: BLE001  one cell's trouble must not keep `scan` from reporting the others
             sys.stdout.write(f"{combination}  infra    {type(error).__name__}: {error}\n")
 
+    cell.__doc__ = words
+    each = nox.parametrize("combination", [nox.param(cell.id, id=cell.id) for cell in cells])(_guarded(cell))
+    session = nox.session(name=name, venv_backend="none", default=False, allow_parallel=True, requires=list(requires))
+    session(each)
+    return [f"{name}({cell.id})" for cell in cells]
 
-def _register_scan(prefix: str, arguments: argparse.Namespace, cells: list[str]) -> None:
-    requires = [f"{prefix}cell({cell})" for cell in cells]
 
+def _register_scan(prefix: str, arguments: argparse.Namespace, requires: list[str]) -> None:
     @nox.session(name=f"{prefix}scan", venv_backend="none", requires=requires, allow_parallel=True)
     @_guarded
     def scan(session: nox.Session) -> None:

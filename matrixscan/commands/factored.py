@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from matrixscan.commands.request import Plans, Request, places
-from matrixscan.execution.executors import EXECUTORS
+from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Places, Task
 from matrixscan.harness.protocol import STORE_FOLDERS
 from matrixscan.plan.expand import make_cell
@@ -21,8 +21,20 @@ from matrixscan.store.reports import Reports
 def scan_sides(request: Request, plans: Plans, listener: Listener, executor: str, jobs: int) -> None:
     """Make or find the record of every side of the selected combinations."""
     sides = sides_of(plans.selected)
-    EXECUTORS[executor](export_tasks(request, plans, sides), listener, jobs)
-    EXECUTORS[executor](run_tasks(request, plans, sides), listener, jobs)
+    execute(export_tasks(request, plans, sides), listener, executor, jobs)
+    execute(run_tasks(request, plans, sides), listener, executor, jobs)
+
+
+def is_factored(plans: Plans) -> bool:
+    """Return whether exports and runs have environments of their own."""
+    return plans.full.matrix.plan == "factored"
+
+
+def side_tasks(request: Request, plans: Plans, side: str) -> list[Task]:
+    """Return the tasks of the sides among which that one is."""
+    sides = sides_of(plans.selected)
+    exporting = any(cell.id == side for cell in sides.exports)
+    return (export_tasks if exporting else run_tasks)(request, plans, sides)
 
 
 def sides_of(plan: Plan) -> Sides:

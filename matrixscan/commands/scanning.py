@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from matrixscan.commands.factored import scan_sides
+from matrixscan.commands.factored import is_factored, scan_sides, side_tasks
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
-from matrixscan.execution.executors import EXECUTORS
-from matrixscan.execution.run_task import run_task
+from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Task
-from matrixscan.records.types import Record
 
 
 def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
     """Scan every selected cell and report."""
     plans = load_plans(request)
-    if plans.full.matrix.plan == "factored":
+    if is_factored(plans):
         scan_sides(request, plans, listener, executor, jobs)
     else:
-        EXECUTORS[executor](tasks(request, plans), listener, jobs)
+        execute(tasks(request, plans), listener, executor, jobs)
     return report(request)
 
 
-def scan_cell(request: Request, cell: str, listener: Listener) -> Record:
-    """Scan one cell; the report is another step."""
-    chosen = msgspec.structs.replace(request, cells=(cell,))
-    (task,) = tasks(chosen, load_plans(chosen))
-    return run_task(task, listener)
+def scan_cell(request: Request, cell: str, listener: Listener) -> None:
+    """Scan one cell, or one side of a factored plan; the report is another step."""
+    plans = load_plans(request)
+    found = side_tasks(request, plans, cell) if is_factored(plans) else tasks(request, plans)
+    execute([task for task in found if task.cell.id == cell], listener, "serial", 1)
 
 
 def tasks(request: Request, plans: Plans) -> list[Task]:

@@ -35,6 +35,8 @@ _FAILURES = (
     ("infra", "IndexUnreachable", UNREACHABLE),
     ("infra", "IndexRefused", r"lack of valid authentication|returned a \d{3} |HTTP status (?:client|server) error"),
     ("infra", "Offline", r"network was disabled|was not found in the cache"),
+    # What was left out may be what is missing, or its index gives no dates: nothing is proven.
+    ("infra", "FilteredByDate", r"was filtered by `exclude-newer"),
     ("infeasible", "NoWheel", r"no wheels|no usable wheels|no matching (?:platform|Python|ABI)|has no wheels"),
     ("infeasible", "NoSuchRelease", r"there (?:is|are) no versions? of|was not found in the package registry"),
     ("infeasible", "ResolverConflict", r"No solution found|unsatisfiable|conflict"),
@@ -76,9 +78,12 @@ class ResolutionError(Exception):
         self.outcome, self.kind = outcome, kind
 
 
-def inputs_digest(requirements: Sequence[str], python: str, constraints: Mapping[str, str] | None = None) -> str:
+def inputs_digest(
+    requirements: Sequence[str], python: str, constraints: Mapping[str, str] | None = None, as_of: str | None = None
+) -> str:
     """Return the digest of what a lock answers; locks are of one system and machine type."""
     asked = [*requirements, python, platform.system(), platform.machine(), repr(sorted((constraints or {}).items()))]
+    asked += [as_of] if as_of else []
     return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:32]
 
 
@@ -108,6 +113,7 @@ def resolve(
     title: str,
     constraints: Mapping[str, str] | None = None,
     no_deps: bool = False,
+    as_of: str | None = None,
 ) -> LockFile:
     """Resolve `requirements` together, wheels only.
 
@@ -119,6 +125,7 @@ def resolve(
         title: what the lock is for; stands in its head.
         constraints: versions that must not move, by name.
         no_deps: take the requirements alone.
+        as_of: a date, YYYY-MM-DD; packages that the requirements do not name are taken as they were then.
 
     Raises:
         ResolutionError: with the resolver's words and the outcome they amount to.
@@ -127,6 +134,7 @@ def resolve(
     command = [uv(), "pip", "compile", "-", "--quiet", "--generate-hashes", "--only-binary", ":all:"]
     command += ["--python", str(interpreter), "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
     command += ["--no-header", *torch_backend(torch_index), *(["--no-deps"] if no_deps else [])]
+    command += _as_of(requirements, as_of)
     # Constraints as requirements of the same input would be installed too; uv reads them from a file only.
     with _constraints_file(pins) as extra:
         done = process.run(
@@ -136,7 +144,7 @@ def resolve(
         raise ResolutionError("infra", "ResolverTimeout", f"gave up after {_RESOLVE_SECONDS:g} s\n{done.words}".strip())
     if done.returncode != 0:
         raise _failure(done.words.strip())
-    inputs = inputs_digest(requirements, python, constraints)
+    inputs = inputs_digest(requirements, python, constraints, as_of)
     head = f"# Pins with hashes for {title}. Install with --require-hashes.\n"
     head += f"# matrixscan-inputs: {inputs}\n# matrixscan-torch: {torch_index}\n"
     lock = LockFile(head + done.output, inputs, torch_index)
@@ -151,6 +159,14 @@ def _check_answer(requirements: Sequence[str], lock: LockFile) -> None:
         if version is not None and not requirement.specifier.contains(version, prereleases=True):
             words = f"asked for {requirement}, uv gives {version}: look for override-dependencies in your uv settings"
             raise ResolutionError("infra", "OtherVersion", words)
+
+
+def _as_of(requirements: Sequence[str], date: str | None) -> list[str]:
+    """Return uv's options for packages as of a day; what is asked for may be younger, or have younger wheels."""
+    if date is None:
+        return []
+    named = (Requirement(requirement).name for requirement in requirements)
+    return ["--exclude-newer", date, *(f"--exclude-newer-package={name}=false" for name in named)]
 
 
 def torch_backend(torch_index: str) -> list[str]:

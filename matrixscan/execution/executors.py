@@ -10,9 +10,24 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from matrixscan.environment import process
+from matrixscan.environment.cache import passing_cache
 from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Notice, Task
 from matrixscan.records.types import Record
+
+
+def execute(tasks: Sequence[Task], listener: Listener, executor: str, jobs: int) -> list[Record]:
+    """Run tasks with the executor of that name; to reclaim the disk, those of one torch after those of another."""
+    if not any(task.options.reclaim for task in tasks):
+        return EXECUTORS[executor](tasks, listener, jobs)
+    groups: dict[str, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(task.cell.axes.get("torch", ""), []).append(task)
+    records = []
+    for group in groups.values():
+        with passing_cache(group[0].places.work / "cache" / group[0].cell.id):
+            records += EXECUTORS[executor](group, listener, jobs)
+    return records
 
 
 def serial(tasks: Sequence[Task], listener: Listener, jobs: int) -> list[Record]:

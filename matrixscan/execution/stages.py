@@ -93,7 +93,12 @@ def _resolve(run: CellRun) -> None:
     index = choose_torch_index(run.task.matrix.index.torch) if "torch" in cell.axes else "pypi"
     try:
         run.lock = resolve(
-            cell.requirements, interpreter=run.interpreter, python=cell.python, torch_index=index, title=cell.id
+            cell.requirements,
+            interpreter=run.interpreter,
+            python=cell.python,
+            torch_index=index,
+            title=cell.id,
+            as_of=cell.as_of,
         )
     except ResolutionError as error:
         raise Stopped(error.outcome, error.kind, str(error)) from error

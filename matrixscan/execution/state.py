@@ -91,7 +91,7 @@ class CellRun:
         lock = read_lock(self.reports.lock_path(cell.id))
         if lock is None or not cell.axes.keys() - {"python"} <= lock.packages.keys():
             return None  # none, or cut short
-        if lock.inputs != inputs_digest(cell.requirements, cell.python):
+        if lock.inputs != inputs_digest(cell.requirements, cell.python, as_of=cell.as_of):
             return None
         setting = self.task.matrix.index.torch
         if "torch" not in cell.axes or (setting == "auto" and self.work.done() is not None):

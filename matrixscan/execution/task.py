@@ -22,6 +22,7 @@ class Options(msgspec.Struct, frozen=True):
     fresh: bool = False  # ignore earlier records
     relock: bool = False  # resolve again instead of using the locks in reports/
     keep_env: bool = False
+    reclaim: bool = False  # delete downloaded wheels as soon as no environment of this scan needs them
     scan: str = ""  # names this scan, so that its report knows which cells it measured
 
 

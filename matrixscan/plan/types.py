@@ -13,7 +13,8 @@ class Cell(msgspec.Struct, frozen=True):
     id: str
     axes: dict[str, str]  # python first, as written in the matrix
     python: str
-    requirements: tuple[str, ...]  # name==version of every package axis
+    requirements: tuple[str, ...]  # name==version of every package axis, and its companions
+    as_of: str | None = None  # YYYY-MM-DD: other packages are taken as they were then; None: as they are today
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -94,6 +94,8 @@ def test_what_was_asked_decides_the_digest():
         (*asked[:2], {"numpy": "2"}),
     ]
     assert len({inputs_digest(*other) for other in (asked, *others)}) == 5
+    assert inputs_digest(*asked, as_of="2024-08-24") != inputs_digest(*asked, as_of="2024-08-25")
+    assert inputs_digest(*asked, as_of=None) == inputs_digest(*asked)
 
 
 _NONE = "Because iniconfig was not found in the {} and you require iniconfig==2.0.0, we can conclude that"
@@ -112,6 +114,12 @@ you require urllib3>=1.21.1,<3.
 }
 #: ... and about the network.
 INFRASTRUCTURE = {
+    """error: No solution found when resolving dependencies
+  cause: Because there are no versions of iniconfig and you require iniconfig, we can conclude that your requirements \
+are unsatisfiable.
+
+hint: `iniconfig` was filtered by `exclude-newer` to only include packages uploaded before 2024-08-25T00:00:00Z. The \
+latest version satisfying the requirement is v2.0.0.""": "FilteredByDate",
     """error: Request failed after 3 retries in 6.4s
   cause: Failed to fetch: http://127.0.0.1:9/simple/iniconfig/
   cause: client error (Connect)
