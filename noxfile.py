@@ -8,9 +8,14 @@
 #     "numpy>=1.26",
 #     "packaging>=24",
 #     "pillow>=10.3",
+#     "platformdirs>=4.3",
 #     "psutil>=6",
+#     "pypi-simple>=1.8",
+#     "requests>=2.32",
+#     "requests-cache>=1.3",
 #     "tabulate>=0.9",
 #     "typer>=0.12",
+#     "urllib3>=2.2",
 # ]
 # ///
 """matrixscan: which PyTorch x ONNX x ONNX Runtime combinations export and run a model correctly.

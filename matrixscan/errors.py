@@ -103,3 +103,39 @@ class ToolMissingError(MatrixscanError):
 
     def __init__(self, tool: str, install: str) -> None:
         super().__init__(f"{tool} was not found; install it with: {install}")
+
+
+class SelectionError(MatrixscanError):
+    """Selectors of a matrix cannot be turned into releases."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(["the selectors mean nothing:", *(f"  {problem}" for problem in problems)]))
+
+
+class IndexSettingsError(MatrixscanError):
+    """The user's index settings cannot be used."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}; matrixscan asks the indexes that uv asks: see UV_DEFAULT_INDEX, UV_INDEX and uv.toml"
+        )
+
+
+class IndexUnreachableError(MatrixscanError):
+    """The package index does not answer, and nothing of it was kept earlier."""
+
+    exit_code = EXIT_INFRASTRUCTURE
+
+    def __init__(self, package: str, why: str) -> None:
+        super().__init__(
+            f"the package index does not say what releases {package} has ({why}), and no earlier answer is kept; "
+            f"check the network, UV_OFFLINE and the index settings of uv, then try again"
+        )
+
+
+class NoSuchPackageError(MatrixscanError):
+    """No index has the package."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"no package index has {package!r}; correct the axis, or name the index in the settings of uv")

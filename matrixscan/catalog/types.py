@@ -21,8 +21,8 @@ class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     """One release of a package. `wheels` and `requires` are only there for releases that a matrix uses."""
 
     version: str  # normal form
-    uploaded: dt.datetime | None = None  # UTC, when its first file came; None where the index does not say
-    yanked: bool = False  # every file of it is
+    uploaded: dt.datetime | None = None  # UTC, when its first wheel came; None where the index does not say
+    yanked: bool = False  # every wheel of it is
     requires_python: str = ""
     wheels: tuple[Wheel, ...] = ()
     requires: tuple[str, ...] | None = None  # PEP 508 requirements without those of extras; None where unknown
@@ -37,3 +37,14 @@ class CatalogLock(msgspec.Struct, frozen=True):
     inputs: str  # digest of what the matrix asked
     chosen: dict[str, dict[str, tuple[str, ...]]]  # axis -> selector -> versions, ascending
     packages: dict[str, tuple[Release, ...]]  # axes, and packages that more than one of them require
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a matrix asks of the catalog."""
+
+    products: tuple[dict[str, tuple[str, ...]], ...]  # axis -> exact versions and selectors, as written
+    rows: tuple[dict[str, str], ...] = ()  # rows written out, whose releases are described too
+    also: tuple[str, ...] = ()  # other packages that the matrix names (companions)
+    exclude_newer: dt.date | None = None
+    min_age: float = 0.0  # days
+    era_grace: float = 30.0  # days

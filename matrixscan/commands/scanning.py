@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from matrixscan.commands.factored import is_factored, scan_sides, side_tasks
+from typing import Any
+
+from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, sides_of, store_folder
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
 from matrixscan.execution.executors import execute
@@ -29,6 +31,7 @@ def scan_cell(request: Request, cell: str, listener: Listener) -> None:
 def tasks(request: Request, plans: Plans) -> list[Task]:
     """Return one task for each selected cell."""
     probes = {probe.name: probe for probe in (*plans.full.probes, *plans.selected.probes)}
+    more = _with_store(request, plans)
     return [
         Task(
             matrix=plans.full.matrix,
@@ -39,6 +42,15 @@ def tasks(request: Request, plans: Plans) -> list[Task]:
             judged=plans.full.judged,
             options=request.options,
             places=places(),
+            **more,
         )
         for cell in plans.selected.cells
     ]
+
+
+def _with_store(request: Request, plans: Plans) -> dict[str, Any]:
+    """Return what lets rows that differ in their runner alone share an export; a fresh scan exports in each."""
+    sides = sides_of(plans.selected)
+    if request.options.fresh or len(sides.exports) == len(sides.pairs):
+        return {}
+    return {"mode": "once", "store": store_folder(plans.full.matrix.name)}

@@ -43,7 +43,7 @@ def assemble(run: CellRun) -> Record:
         key=run.key,
         axes=task.cell.axes,
         resolved=facts.get("resolved", {}),
-        evidence="joint" if task.mode == "run" else "factored",
+        evidence=task.evidence,
         judged=task.judged,
         started=run.started,
         finished=utc_now(),

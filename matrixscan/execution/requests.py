@@ -71,28 +71,30 @@ def _dynamic(dynamic: Mapping[str, Mapping[Any, str]]) -> dict[str, dict[str, st
     return {name: {str(axis): text for axis, text in axes.items()} for name, axes in dynamic.items()}
 
 
-def batches(task: Task, overlays: Mapping[str, Overlay]) -> list[dict[str, Any]]:
+def batches(task: Task, overlays: Mapping[str, Overlay], exports: str = "") -> list[dict[str, Any]]:
     """Return the requests of a cell: one for all probes without own packages, one for each of the others.
 
     A process sees the packages of at most one probe, so no probe changes what another imports. Probes whose packages
-    could not be had are left out.
+    could not be had are left out. `exports` is the digest of what decides an export besides the probe.
     """
     groups: dict[str, list[Probe]] = {}
     for probe in task.probes:
         overlay = overlays.get(probe.name)
         if overlay is not None and overlay.error is None:
             groups.setdefault(probe.name if overlay.folder else "", []).append(probe)
-    requests = (_request(task, group, overlays) for group in groups.values())
+    requests = (_request(task, group, overlays, exports) for group in groups.values())
     return [request for request in requests if request["cases"]]
 
 
-def _request(task: Task, probes: Sequence[Probe], overlays: Mapping[str, Overlay]) -> dict[str, Any]:
+def _request(task: Task, probes: Sequence[Probe], overlays: Mapping[str, Overlay], exports: str) -> dict[str, Any]:
     names = {probe.name for probe in probes}
+    own = [package for probe in probes for package in overlays[probe.name].packages]
     tolerances = task.matrix.tolerances
     return {
         "axes": task.cell.axes,
         "threads": task.matrix.limits.threads,
         "mode": task.mode,
+        "exports": "\n".join([exports, *sorted(own)]),
         "store": None if task.store is None else str(task.store.resolve()),
         "probes": {probe.name: probe_fields(probe, tolerances, overlays[probe.name].folder) for probe in probes},
         "cases": [case_fields(case) for case in task.selected if case.probe in names],

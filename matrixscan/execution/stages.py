@@ -5,6 +5,8 @@ Each takes the run one step further or raises Stopped with the tool's own words.
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import re
 import time
 import traceback
@@ -14,7 +16,7 @@ from typing import Any
 import msgspec
 
 from matrixscan.environment.create import CreationError, create
-from matrixscan.environment.harness import place_harness, run_harness
+from matrixscan.environment.harness import harness_digest, place_harness, run_harness
 from matrixscan.environment.install import InstallError, install
 from matrixscan.environment.interpreters import NoInterpreterError, find_interpreter
 from matrixscan.environment.lock import UNREACHABLE, ResolutionError, resolve
@@ -22,6 +24,7 @@ from matrixscan.environment.torch_index import choose_torch_index
 from matrixscan.execution.overlays import prepare_overlay
 from matrixscan.execution.requests import batches
 from matrixscan.execution.state import CellRun, Overlay, given
+from matrixscan.plan.factor import export_names
 from matrixscan.records.build import log_tail
 from matrixscan.records.events import append_event
 from matrixscan.records.types import Error, StageRecord
@@ -134,7 +137,7 @@ def _run_cases(run: CellRun) -> None:
     notice = run.event_listener()
     run.folder.mkdir(parents=True, exist_ok=True)
     append_event(run.events, {"event": "retry"})
-    for request in batches(run.task, run.overlays):
+    for request in batches(run.task, run.overlays, _export_key(run)):
         seconds = {case["id"]: bounds[case["probe"]] for case in request["cases"] if case["probe"] in bounds}
         run_harness(given(run.environment), harness, request, run.folder, limits, seconds, notice)
         if run.fold().import_failed:
@@ -142,6 +145,15 @@ def _run_cases(run: CellRun) -> None:
     for name, overlay in run.overlays.items():
         if overlay.error is not None:
             _note_unavailable(run, name, overlay)
+
+
+def _export_key(run: CellRun) -> str:
+    """Return the digest of what decides an export here, besides the probe and its own packages."""
+    runners = {case.runner for case in run.task.cases}
+    packages = given(run.lock).packages
+    pins = sorted(f"{name}=={packages[name]}" for name in export_names(packages, runners))
+    parts = [harness_digest(), given(run.environment).version, platform.system(), platform.machine(), *pins]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _note_unavailable(run: CellRun, name: str, overlay: Overlay) -> None:

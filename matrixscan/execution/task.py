@@ -44,8 +44,13 @@ class Task(msgspec.Struct, frozen=True):
     judged: tuple[str, ...]
     options: Options
     places: Places
-    mode: str = "run"  # or, of a factored plan, "export" and "execute"
-    store: Path | None = None  # artifacts and references of a factored plan
+    mode: str = "run"  # "once": with exports from the store; "export" and "execute": the sides of a factored plan
+    store: Path | None = None  # artifacts and references
+
+    @property
+    def evidence(self) -> str:
+        """What the record is evidence of: packages that were together, or one side of them."""
+        return "factored" if self.mode in {"export", "execute"} else "joint"
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -76,6 +81,6 @@ def resume_key(task: Task, lock_sha256: str | None) -> str:
         "limits": matrix.limits,
         "index": matrix.index.torch,
         "machine": os.uname().machine if hasattr(os, "uname") else os.name,
-        **({} if task.mode == "run" else {"mode": task.mode}),
+        **({} if task.evidence == "joint" else {"mode": task.mode}),
     }
     return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()[:16]

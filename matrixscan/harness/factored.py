@@ -1,5 +1,6 @@
 """The stages of a factored plan: an export side stops after the check, a run side starts with what that left."""
 
+import hashlib
 import os
 
 from . import case as joint
@@ -7,7 +8,7 @@ from . import parcel, reference
 from .backends import find_exporter
 from .chain import StoredChain
 from .probe import has_post, load_probe
-from .protocol import HALF
+from .protocol import HALF, share_key
 
 
 def _eager(bench, case):
@@ -40,6 +41,34 @@ def _check(bench, case):
     return kept
 
 
+def _export_once(bench, case):
+    """Take an artifact from the store that an equal environment made of this very model, else export."""
+    known = parcel.find_export(bench.request["store"], _export_name(bench, case))
+    if known is None:
+        return joint.export(bench, case)
+    return {"paths": _paths(bench, case, known["artifact"]), "known": known, "facts": {"export": "from the store"}}
+
+
+def _check_once(bench, case):
+    made = bench.kept(case, "export")
+    if "known" in made:
+        return {"facts": made["known"]["facts"]}
+    kept = joint.check(bench, case)
+    folder = os.path.dirname(next(iter(made["paths"].values())))
+    store, exporter = bench.request["store"], find_exporter(case["exporter"])
+    known = {"artifact": parcel.keep_artifact(store, exporter, folder)}
+    known["facts"] = dict(kept["facts"], artifact=known["artifact"], artifact_bytes=made["facts"]["artifact_bytes"])
+    parcel.keep_export(store, _export_name(bench, case), known)
+    return {"facts": known["facts"]}
+
+
+def _export_name(bench, case):
+    """Name all that decides what an export gives: the packages but for the runner's, the model, and what is asked."""
+    weights = bench.kept(case, "build")["facts"]["weights"]
+    parts = [bench.request["exports"], bench.spec(case)["digest"], weights, share_key(case, "export")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
 def _stored_chain(bench, case):
     """Return the chain as far as it can be had without torch: names, and the probe's own code where it has some."""
     store = bench.request["store"]
@@ -60,12 +89,26 @@ def _stored_reference(bench, case):
 
 
 def _stored_artifact(bench, case):
+    return {"paths": _paths(bench, case, case["artifact"])}
+
+
+def _paths(bench, case, artifact):
     chain = bench.kept(case, "build")["chain"]
-    folder = parcel.artifact_folder(bench.request["store"], case["artifact"])
+    folder = parcel.artifact_folder(bench.request["store"], artifact)
     suffix = find_exporter(case["exporter"]).SUFFIX
-    return {"paths": {stage: os.path.join(folder, chain.label(stage) + suffix) for stage in chain.stages}}
+    return {stage: os.path.join(folder, chain.label(stage) + suffix) for stage in chain.stages}
 
 
+#: A joint plan with a store: rows that differ in their runner alone export once.
+JOINT = (
+    ("build", joint.build),
+    ("eager", joint.eager),
+    ("export", _export_once),
+    ("check", _check_once),
+    ("load", joint.load),
+    ("run", joint.run),
+    ("compare", joint.compare),
+)
 EXPORT_SIDE = (("build", joint.build), ("eager", _eager), ("export", joint.export), ("check", _check))
 RUN_SIDE = (
     ("build", _stored_chain),

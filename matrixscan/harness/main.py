@@ -34,7 +34,7 @@ def _finite(value):
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-_STAGES = {"run": case.JOINT, "export": factored.EXPORT_SIDE, "execute": factored.RUN_SIDE}
+_STAGES = {"run": case.JOINT, "once": factored.JOINT, "export": factored.EXPORT_SIDE, "execute": factored.RUN_SIDE}
 
 
 def main(request_path, out_dir):

@@ -71,6 +71,30 @@ def _file_digest(path):
     return total.digest()
 
 
+def keep_export(store, name, known):
+    """Note what an export gave, for environments that would give the same."""
+    place = _export_file(store, name)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    building = "%s.%d" % (place, os.getpid())
+    with open(building, "w") as file:
+        json.dump(known, file)
+    os.replace(building, place)
+
+
+def find_export(store, name):
+    """Return what an export of that name gave, if its artifact is still there."""
+    try:
+        with open(_export_file(store, name)) as file:
+            known = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return known if os.path.isdir(artifact_folder(store, known["artifact"])) else None
+
+
+def _export_file(store, name):
+    return os.path.join(store, "exports", name + ".json")
+
+
 def keep_reference(store, head, samples):
     """Write what eager was given and gave, unless it is there, and return its digest.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name, canonicalize_version
 from packaging.version import InvalidVersion, Version
 
+from matrixscan.catalog.selectors import is_exact
 from matrixscan.errors import did_you_mean
 from matrixscan.matrix.problems import Problems, join, kind_of
 
@@ -94,6 +97,22 @@ def version_problem(axis: str, value: object) -> str | None:
     return None if normal == value else f"{value!r} is not in normal form; write {normal!r}"
 
 
+@functools.lru_cache(maxsize=65536)
 def version_key(axis: str, version: str) -> Hashable:
     """Return what makes two spellings the same version: 2.4 is 2.4.0, yet Python 3.8 is any 3.8."""
-    return version if axis == "python" else Version(version)
+    return version if axis == "python" else canonicalize_version(version)
+
+
+def is_specifier(value: object) -> bool:
+    """Tell what is meant as PEP 440 specifiers from a version."""
+    return isinstance(value, str) and value.strip()[:1] in {"<", ">", "=", "!", "~"}
+
+
+def specifier_problem(text: str) -> str | None:
+    """Say what is wrong with PEP 440 specifiers; None where nothing is. None at all allow any version."""
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        hint = f"; write '=={text}'" if is_exact(text) else " (for example '>=2.0,<2.3')"
+        return f"{text!r} is not a version specifier{hint}"
+    return None

@@ -5,6 +5,9 @@ The reader, the probe reader and the JSON Schema all derive from these, so a key
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Literal
+
 import msgspec
 
 from matrixscan.matrix.types import (
@@ -16,11 +19,14 @@ from matrixscan.matrix.types import (
     Index,
     Limits,
     Probes,
+    Reduction,
     Stage,
     Tolerances,
 )
 
 Opsets = dict[str, tuple[int, ...]] | tuple[int, ...]
+Axes = dict[str, tuple[str, ...]]
+PlanKind = Literal["joint", "factored"]
 
 
 class CasesTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -32,15 +38,36 @@ class CasesTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     precisions: tuple[str, ...] = Cases().precisions
 
 
+class ReleasesTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """Which releases selectors may choose from."""
+
+    exclude_newer: dt.date | None = None
+    min_age: str = "0d"
+    transitive: Literal["today", "era"] = "today"
+    era_grace: str = "30d"
+
+
+class CompanionTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """Versions that follow others."""
+
+    when: dict[str, str]
+    requires: dict[str, str]
+
+
 class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """Package versions, probes and rules for one matrixscan scan."""
 
     description: str = ""
     packages: tuple[str, ...] = ()
+    plan: PlanKind = "joint"
+    strategy: str = "full"
+    releases: ReleasesTable = ReleasesTable()
+    companions: tuple[CompanionTable, ...] = ()
     combinations: tuple[dict[str, str], ...] = ()
-    axes: dict[str, tuple[str, ...]] = {}
+    axes: Axes | tuple[Axes, ...] = {}
     include: tuple[dict[str, str], ...] = ()
     exclude: tuple[dict[str, str], ...] = ()
+    reduction: Reduction = Reduction()
     probes: Probes = Probes()
     cases: CasesTable = CasesTable()
     tolerances: Tolerances = Tolerances()

@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 
+from matrixscan.catalog.types import Asked
 from matrixscan.errors import MatrixFileError, MatrixNotFoundError, did_you_mean
-from matrixscan.matrix.axes import declared_packages
+from matrixscan.matrix.asked import Sources, meaning_of, read_catalog, read_sources
 from matrixscan.matrix.cases import read_cases
+from matrixscan.matrix.companions import check_axes
 from matrixscan.matrix.ids import combination_id
 from matrixscan.matrix.layout import CasesTable, MatrixFile
 from matrixscan.matrix.probe_table import check_parts
@@ -26,9 +28,10 @@ from matrixscan.matrix.problems import (
     join,
     read_table,
 )
-from matrixscan.matrix.rows import Row, read_rows
+from matrixscan.matrix.reduction import check_reduction, read_plan, read_reduction, read_strategy
+from matrixscan.matrix.rows import Row, expand_rows
 from matrixscan.matrix.selection import builtin_probes, probe_name, resolve_probes
-from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Tolerances
+from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Reduction, Tolerances
 
 MAX_THREADS = 1024
 _MATRICES = Path("matrices")
@@ -53,6 +56,20 @@ def read_matrix(path: str | os.PathLike[str], *, probe_names: Collection[str] | 
     if problems.lines:
         raise MatrixFileError(path, problems.lines)
     return matrix
+
+
+def read_asked(path: str | os.PathLike[str]) -> Asked:
+    """Read what a matrix file asks of the catalog, without the lock that answers it.
+
+    Raises:
+        MatrixNotFoundError: There is no such file.
+        MatrixFileError: What the rows are made of has problems; every one is listed with its TOML path.
+    """
+    problems = Problems()
+    sources = read_sources(_load(Path(path)), problems)
+    if problems.lines:
+        raise MatrixFileError(path, problems.lines)
+    return sources.asked()
 
 
 def find_matrix(name: str | os.PathLike[str]) -> Path:
@@ -98,13 +115,16 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
     check_keys(raw, MatrixFile, "", problems)
     description = convert(raw.get("description", ""), str, "description", problems)
     before = len(problems)
-    packages = convert(raw.get("packages", []), tuple[str, ...], "packages", problems)
-    declared = declared_packages(packages, problems) if len(problems) == before else frozenset()
-    before = len(problems)
-    rows = read_rows(raw, declared, problems)
+    sources = read_sources(raw, problems)
+    reduction = read_reduction(raw, sources.declared, problems)
+    strategy = read_strategy(raw, reduction, problems)
     expect = Expect(**_table(raw, "expect", Expect, problems))
+    catalog = read_catalog(sources, file, problems) if sources.selects and len(problems) == before else None
+    rows: tuple[Row, ...] = ()
     if len(problems) == before:
-        _check_expected(expect, rows, problems)
+        rows = expand_rows(sources.written, sources.products, meaning_of(sources, catalog), problems)
+    if len(problems) == before:
+        _check_rows(sources, reduction, expect, rows, problems)
     return Matrix(
         name=file.stem,
         path=os.fspath(file),
@@ -116,7 +136,23 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         limits=_limits(raw, problems),
         index=Index(**_table(raw, "index", Index, problems)),
         expect=expect,
+        releases=sources.releases,
+        companions=sources.companions,
+        plan=read_plan(raw, problems),
+        strategy=strategy,
+        reduction=reduction,
+        catalog=catalog,
     )
+
+
+def _check_rows(
+    sources: Sources, reduction: Reduction, expect: Expect, rows: tuple[Row, ...], problems: Problems
+) -> None:
+    """Note what names rows or axes that there are not."""
+    axes = [row.axes for row in rows]
+    check_axes(sources.companions, {name for row in axes for name in row}, problems)
+    check_reduction(reduction, axes, problems)
+    _check_expected(expect, rows, problems)
 
 
 def _table(raw: Mapping[str, Any], key: str, struct: type[msgspec.Struct], problems: Problems) -> dict[str, Any]:
@@ -162,7 +198,7 @@ def _variants(
 
 
 def _check_expected(expect: Expect, rows: tuple[Row, ...], problems: Problems) -> None:
-    ids = [combination_id(row.axes) for row in rows]
+    ids = {combination_id(row.axes) for row in rows} if expect.good else set()
     for at, name in enumerate(expect.good):
         if name not in ids:
             problems.add(f"expect.good[{at}]", f"no combination {name!r}; {did_you_mean(name, ids)}")

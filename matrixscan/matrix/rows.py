@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
-import math
-from collections.abc import Collection, Mapping
+import functools
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from matrixscan.matrix.axes import axis_names, version_key, version_problem
+from matrixscan.catalog.expand import Meaning
+from matrixscan.catalog.selectors import allows
+from matrixscan.matrix.axes import axis_names, is_specifier, specifier_problem, version_key, version_problem
 from matrixscan.matrix.ids import combination_id
 from matrixscan.matrix.problems import Problems, join, kind_of
+from matrixscan.matrix.products import Product, check_complete, expand, python_first
 
-#: A product beyond this is a slip, and would take the memory of the machine that reads it.
-MAX_PRODUCT = 10_000
+_IDLE = "matches no row of combinations or axes (rows of include are never excluded)"
 
 
 class Row(NamedTuple):
     """One combination and where in the file it comes from."""
 
-    path: str
+    table: str
     axes: dict[str, str]
+    product: bool = False  # of a product: its path names the row
+    merges: bool = False  # may say what another row says: nobody wrote it out
+
+    @property
+    def path(self) -> str:
+        """Where in the file it comes from."""
+        return f"{self.table}[{combination_id(self.axes)}]" if self.product else self.table
 
 
-def read_rows(raw: Mapping[str, Any], declared: Collection[str], problems: Problems) -> tuple[Row, ...]:
-    """Expand a matrix file's rows; they are complete only where no problem was added."""
+class Written(NamedTuple):
+    """The rows of a matrix file that are written out."""
+
+    combinations: list[Row]
+    include: list[Row]
+    exclude: list[Row]
+
+
+def read_written(raw: Mapping[str, Any], declared: Collection[str], problems: Problems) -> Written:
+    """Read and check `combinations`, `include` and `exclude`; complete only where no problem was added."""
+    return Written(
+        _row_list(raw, "combinations", declared, problems, complete=True),
+        _row_list(raw, "include", declared, problems, complete=True),
+        _row_list(raw, "exclude", declared, problems, complete=False),
+    )
+
+
+def expand_rows(written: Written, products: Sequence[Product], meaning: Meaning, problems: Problems) -> tuple[Row, ...]:
+    """Expand checked rows and products; complete only where no problem was added."""
     before = len(problems)
-    combinations = _row_list(raw, "combinations", declared, problems, complete=True)
-    product = _product(raw.get("axes", {}), declared, problems)
-    include = _row_list(raw, "include", declared, problems, complete=True)
-    exclude = _row_list(raw, "exclude", declared, problems, complete=False)
+    found = []
+    for product in products:
+        merges = len(products) > 1 or product.selects
+        found += [Row(product.path, axes, product=True, merges=merges) for axes in expand(product, meaning, problems)]
     if len(problems) > before:
         return ()
-    rows = [*_without([*combinations, *product], exclude, problems), *include]
-    _check_rows(rows, problems)
-    return tuple(rows)
+    rows = [*_without([*written.combinations, *found], written.exclude, problems), *written.include]
+    return tuple(_distinct(rows, problems))
 
 
 def _row_list(
@@ -47,102 +71,90 @@ def _row_list(
     rows = []
     for at, table in enumerate(tables):
         path = f"{key}[{at}]"
-        if isinstance(table, dict):
-            rows.append(Row(path, _row(table, path, declared, problems, complete=complete)))
-        else:
+        if not isinstance(table, dict):
             problems.add(path, f"expected a table of axis = version, got {kind_of(table)}")
+            continue
+        axes = read_row(table, path, declared, problems, specifiers=not complete)
+        if complete:
+            check_complete(table, axes.names, path, problems)
+        elif not table:
+            problems.add(path, "is empty and would drop every row; name at least one axis")
+        rows.append(Row(path, axes.versions))
     return rows
 
 
-def _row(
-    table: Mapping[str, Any], path: str, declared: Collection[str], problems: Problems, *, complete: bool
-) -> dict[str, str]:
+class ReadRow(NamedTuple):
+    """A table of axis = version, read."""
+
+    names: dict[str, str]  # as written -> canonical
+    versions: dict[str, str]
+
+
+def read_row(
+    table: Mapping[str, Any], path: str, declared: Collection[str], problems: Problems, *, specifiers: bool = False
+) -> ReadRow:
+    """Read a table of axis = version, whole or in part.
+
+    Args:
+        table: as in the file.
+        path: where it is.
+        declared: the `packages` key.
+        problems: takes what is wrong.
+        specifiers: versions may be PEP 440 specifiers.
+    """
     names = axis_names(table, path, declared, problems)
     for written, name in names.items():
-        wrong = version_problem(name, table[written])
+        value = table[written]
+        is_range = specifiers and is_specifier(value)
+        wrong = specifier_problem(value) if is_range else version_problem(name, value)
         if wrong:
             problems.add(join(path, written), wrong)
-    if complete:
-        _check_complete(table, names, path, problems)
-    elif not table:
-        problems.add(path, "is empty and would drop every row; name at least one axis")
-    return _python_first({name: table[written] for written, name in names.items()})
-
-
-def _check_complete(table: Mapping[str, Any], names: Mapping[str, str], path: str, problems: Problems) -> None:
-    """Note a missing axis. A refused name close to python is its slip: one problem, not two."""
-    refused = [written.lower() for written in table if written not in names]
-    slip = difflib.get_close_matches("python", refused, n=1, cutoff=0.7)
-    if "python" not in names.values() and not slip:
-        problems.add(path, 'no python axis; add python = "3.8" or another release')
-    if len(table) <= len([*slip, *(name for name in names.values() if name == "python")]):
-        problems.add(path, "no package axis; add at least one, for example torch")
-
-
-def _python_first(axes: dict[str, str]) -> dict[str, str]:
-    return {name: axes[name] for name in sorted(axes, key=lambda name: name != "python")}
-
-
-def _product(table: object, declared: Collection[str], problems: Problems) -> list[Row]:
-    if not isinstance(table, dict):
-        problems.add("axes", f"expected a table of axis = [versions], got {kind_of(table)}")
-        return []
-    if not table:
-        return []
-    before = len(problems)
-    names = axis_names(table, "axes", declared, problems)
-    for written, name in names.items():
-        _check_axis(name, table[written], join("axes", written), problems)
-    _check_complete(table, names, "axes", problems)
-    if len(problems) > before:
-        return []
-    axes = _python_first({name: table[written] for written, name in names.items()})
-    count = math.prod(len(versions) for versions in axes.values())
-    if count > MAX_PRODUCT:
-        problems.add("axes", f"the product has {count} rows, more than {MAX_PRODUCT}; drop versions or axes")
-        return []
-    found = (dict(zip(axes, versions, strict=True)) for versions in itertools.product(*axes.values()))
-    return [Row(f"axes[{combination_id(row)}]", row) for row in found]
-
-
-def _check_axis(name: str, values: object, path: str, problems: Problems) -> None:
-    if not isinstance(values, list):
-        wrong = version_problem(name, values)
-        hint = wrong or f'write ["{values}"]'
-        problems.add(path, f"expected a list of versions, got {kind_of(values)}; {hint}")
-        return
-    if not values:
-        problems.add(path, "is an empty list; name at least one version")
-    seen: dict[Any, int] = {}
-    for at, value in enumerate(values):
-        wrong = version_problem(name, value)
-        if wrong:
-            problems.add(f"{path}[{at}]", wrong)
-        elif (first := seen.setdefault(version_key(name, value), at)) != at:
-            problems.add(f"{path}[{at}]", f"{value!r} is the same version as {path}[{first}]")
+    return ReadRow(names, python_first({name: table[written] for written, name in names.items()}))
 
 
 def _keys(axes: Mapping[str, str]) -> frozenset[tuple[str, Any]]:
     return frozenset((name, version_key(name, version)) for name, version in axes.items())
 
 
-def _without(rows: list[Row], exclude: list[Row], problems: Problems) -> list[Row]:
-    rules = [(rule.path, _keys(rule.axes)) for rule in exclude]
-    keyed = [(row, _keys(row.axes)) for row in rows]
-    for path, rule in rules:
-        if not any(rule <= key for _, key in keyed):
-            problems.add(path, "matches no row of combinations or axes (rows of include are never excluded)")
-    kept = [row for row, key in keyed if not any(rule <= key for _, rule in rules)]
+def matches(rule: Mapping[str, str], axes: Mapping[str, str]) -> bool:
+    """Tell whether a row has every version of a rule, which may have PEP 440 specifiers too."""
+    return all(axis in axes and _fits(axis, wanted, axes[axis]) for axis, wanted in rule.items())
+
+
+@functools.lru_cache(maxsize=65536)
+def _fits(axis: str, wanted: str, found: str) -> bool:
+    if is_specifier(wanted):
+        return allows(wanted, found)
+    return version_key(axis, wanted) == version_key(axis, found)
+
+
+def _without(rows: list[Row], exclude: Sequence[Row], problems: Problems) -> list[Row]:
+    dropped: set[int] = set()
+    known: dict[str, set[str]] = defaultdict(set)
+    for axis, version in (pair for row in rows for pair in row.axes.items()):
+        known[axis].add(version)
+    for rule in exclude:
+        # Which versions fit is asked once, not for every row.
+        fits = {axis: {one for one in known[axis] if _fits(axis, text, one)} for axis, text in rule.axes.items()}
+        hit = {at for at, row in enumerate(rows) if all(row.axes.get(axis) in some for axis, some in fits.items())}
+        if not hit:
+            problems.add(rule.path, _IDLE)
+        dropped |= hit
+    kept = [row for at, row in enumerate(rows) if at not in dropped]
     if rows and not kept:
         problems.add("exclude", "drops every row of combinations and axes")
     return kept
 
 
-def _check_rows(rows: list[Row], problems: Problems) -> None:
-    if not rows and not len(problems):
-        problems.add("combinations", "the matrix has no row; add [[combinations]] or [axes]")
+def _distinct(rows: Iterable[Row], problems: Problems) -> list[Row]:
+    """Return every combination once; two that are written out are a slip, two that products have in common are not."""
     first: dict[frozenset[tuple[str, Any]], Row] = {}
+    empty = True
     for row in rows:
+        empty = False
         twin = first.setdefault(_keys(row.axes), row)
-        if twin is not row:
+        if twin is not row and not row.merges and not twin.merges:
             problems.add(row.path, f"is the same combination as {twin.path} ({combination_id(twin.axes)})")
+    if empty and not len(problems):
+        problems.add("combinations", "the matrix has no row; add [[combinations]] or [axes]")
+    return list(first.values())

@@ -13,9 +13,17 @@ from matrixscan.matrix.backends import exporters, runners
 from matrixscan.matrix.cases import OPSET_RANGE
 from matrixscan.matrix.layout import MatrixFile
 from matrixscan.matrix.reader import MAX_THREADS
+from matrixscan.matrix.reduction import STRATEGY_PATTERN
 
 _POSITIVE = {"exclusiveMinimum": 0}
 _EXACT = {"pattern": r"^([0-9]+!)?[0-9]+(\.[0-9]+)*[0-9a-z.]*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"}
+_SELECTOR = {
+    "pattern": _EXACT["pattern"]
+    + r"|^ *((latest|oldest)(:[1-9][0-9]*)?|minors|era:[A-Za-z0-9._-]+|since [0-9-]{10}|pre|[<>=!~].*)( |$)"
+}
+_RULE = {"pattern": _EXACT["pattern"] + r"|^ *[<>=!~]"}
+_DAYS = {"pattern": r"^[0-9]{1,5}[dw]$"}
+_SPECIFIERS = {"type": "string", "pattern": r"^ *([<>=!~].*)?$"}
 _PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted."}
 _OPSETS = {
     "type": "array",
@@ -30,9 +38,34 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         "description": {"description": "What the matrix is for; shown in lists and reports."},
         "packages": {"description": "Axis names that are meant although they resemble a well-known one."},
         "combinations": {"description": "Rows written out: one exact version an axis."},
-        "axes": {"description": "Versions of each axis; the matrix gets every combination of them."},
+        "axes": {"description": "Versions and selectors of each axis: every combination of them, or several [[axes]]."},
         "include": {"description": "Rows added after the product; exclude does not touch them."},
-        "exclude": {"description": "Drops every row of combinations and axes that has all these versions."},
+        "exclude": {"description": "Drops every row of combinations and axes that has all these versions or ranges."},
+        "plan": {"description": "factored: export and run in environments of their own."},
+        "strategy": {
+            "description": "Which rows are scanned: full, pairwise, t-wise:3, one-at-a-time or boundary.",
+            "pattern": STRATEGY_PATTERN,
+        },
+        "companions": {"description": "Versions of packages that follow those of axes."},
+    },
+    "ReleasesTable": {
+        "exclude-newer": {"description": "Releases of later days do not exist."},
+        "min-age": {"description": "Days (7d) or weeks (2w) a release must be out when the lock is made.", **_DAYS},
+        "transitive": {"description": "era: packages that are no axis are resolved as of the row's newest release."},
+        "era-grace": {"description": "Days (30d) or weeks by which an era selector looks ahead.", **_DAYS},
+    },
+    "CompanionTable": {
+        "when": {"description": "Axis = PEP 440 specifiers; all have to hold.", "additionalProperties": _SPECIFIERS},
+        "requires": {
+            "description": "Package = PEP 440 specifiers, for rows where the package is no axis.",
+            "additionalProperties": _SPECIFIERS,
+            "minProperties": 1,
+        },
+    },
+    "Reduction": {
+        "seeds": {"description": "Rows that have to be scanned, whole or in part."},
+        "baseline": {"description": "one-at-a-time: the row that others differ from in one axis."},
+        "budget": {"description": "boundary: the most rows.", "anyOf": [{"type": "integer", "minimum": 1}]},
     },
     "Probes": {
         "judge": {"description": "Probes that decide a combination's verdict: names, globs or paths."},
@@ -101,10 +134,13 @@ def matrix_schema() -> dict[str, Any]:
             tables[table]["properties"][key] |= more
     root = tables.pop("MatrixFile")
     properties = root["properties"]
-    properties["axes"] = properties["axes"] | _axes()
+    axes = {"type": "object", **_axes()}
+    properties["axes"]["anyOf"] = [axes, {"type": "array", "items": axes, "minItems": 1}]
     properties["combinations"]["items"] = _row(complete=True)
     properties["include"]["items"] = _row(complete=True)
-    properties["exclude"]["items"] = _row(complete=False)
+    properties["exclude"]["items"] = _row(complete=False, rule=True)
+    tables["Reduction"]["properties"]["seeds"]["items"] = _row(complete=False)
+    tables["Reduction"]["properties"]["baseline"] |= _row(complete=False)
     for name, value in properties.items():
         if "$ref" in value:
             table = tables[value["$ref"].removeprefix("#/$defs/")]
@@ -125,7 +161,18 @@ def _version(axis: str) -> dict[str, Any]:
     return {"type": "string", "description": f"An exact version of {axis}, quoted.", **_EXACT}
 
 
-def _row(*, complete: bool) -> dict[str, Any]:
+def _value(axis: str) -> dict[str, Any]:
+    if axis == "python":
+        return _PYTHON
+    return {"type": "string", "description": f"An exact version of {axis} or a selector, quoted.", **_SELECTOR}
+
+
+def _row(*, complete: bool, rule: bool = False) -> dict[str, Any]:
+    if rule:
+        value = {"type": "string", "description": "An exact version or PEP 440 specifiers, quoted.", **_RULE}
+        return {"type": "object", "properties": dict.fromkeys(_in_order(), value), "additionalProperties": value} | {
+            "minProperties": 1
+        }
     rules = {"required": ["python"], "minProperties": 2} if complete else {"minProperties": 1}
     return {
         "type": "object",
@@ -140,8 +187,8 @@ def _axes() -> dict[str, Any]:
         return {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
 
     return {
-        "properties": {axis: versions(_version(axis)) for axis in _in_order()},
-        "additionalProperties": versions({"type": "string", **_EXACT}),
+        "properties": {axis: versions(_value(axis)) for axis in _in_order()},
+        "additionalProperties": versions({"type": "string", **_SELECTOR}),
         "if": {"minProperties": 1},
         "then": {"required": ["python"], "minProperties": 2},
     }

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from matrixscan.catalog.types import CatalogLock
+
 
 class _Table(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """A TOML table: kebab-case keys, unknown keys refused."""
@@ -134,6 +136,7 @@ class Matrix(msgspec.Struct, frozen=True):
     plan: str = "joint"  # or "factored": export and run in environments of their own
     strategy: str = "full"  # or pairwise, t-wise:N, one-at-a-time, boundary
     reduction: Reduction = Reduction()
+    catalog: CatalogLock | None = None  # what the selectors meant; None where the matrix has none
 
 
 class Probe(msgspec.Struct, frozen=True):

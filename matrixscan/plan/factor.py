@@ -43,6 +43,12 @@ def run_axes(names: Collection[str]) -> frozenset[str]:
     return frozenset({_ALWAYS_RUN, *packages})
 
 
+def export_names(names: Collection[str], runner_names: Collection[str]) -> tuple[str, ...]:
+    """Return those of some packages that an export depends on."""
+    running = run_axes(runner_names)
+    return tuple(name for name in names if name not in running or name == _ALWAYS_EXPORT)
+
+
 def factor(
     cells: Sequence[Cell], runner_names: Collection[str], make_cell: Callable[[Mapping[str, str]], Cell]
 ) -> Sides:
@@ -53,21 +59,20 @@ def factor(
         runner_names: The runners of the plan's cases.
         make_cell: Makes a side from its axes, with an id and requirements of its own.
     """
-    running = run_axes(runner_names)
     exports: dict[str, Cell] = {}
     runs: dict[str, Cell] = {}
     pairs = {}
     for cell in cells:
-        export = make_cell(_kept(cell, lambda axis: axis not in running or axis == _ALWAYS_EXPORT))
-        run = make_cell(_kept(cell, lambda axis: axis in running or axis == "python"))
+        export = make_cell(_kept(cell, export_names(cell.axes, runner_names)))
+        run = make_cell(_kept(cell, {"python", *run_axes(runner_names)}))
         exports.setdefault(export.id, export)
         runs.setdefault(run.id, run)
         pairs[cell.id] = (export.id, run.id)
     return Sides(tuple(exports.values()), tuple(runs.values()), pairs)
 
 
-def _kept(cell: Cell, keep: Callable[[str], bool]) -> dict[str, str]:
-    return {axis: version for axis, version in cell.axes.items() if keep(axis)}
+def _kept(cell: Cell, names: Collection[str]) -> dict[str, str]:
+    return {axis: version for axis, version in cell.axes.items() if axis in names}
 
 
 def stored_cases(stored: Iterable[Stored]) -> tuple[StoredCase, ...]:

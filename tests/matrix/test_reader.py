@@ -285,8 +285,8 @@ ROW_PROBLEMS = {
         "exclude: drops every row of combinations and axes",
     ),
     "huge product": (
-        "[axes]\n" + "".join(f"{axis} = {[f'3.{n}' for n in range(101)]}\n" for axis in ("python", "torch")),
-        "axes: the product has 10201 rows, more than 10000; drop versions or axes",
+        "[axes]\n" + "".join(f"{axis} = {[f'3.{n}' for n in range(317)]}\n" for axis in ("python", "torch")),
+        "axes: the product has 100489 rows, more than 100000; drop versions or axes",
     ),
     "row list": (
         'combinations = "x"\n',

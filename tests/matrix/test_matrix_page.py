@@ -1,0 +1,37 @@
+"""docs/matrix.md says what there is: every word of a selector, every key of its tables; its example can be read."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from matrixscan.catalog.selectors import WORDS
+from matrixscan.matrix.layout import ReleasesTable
+from matrixscan.matrix.reader import read_asked
+from matrixscan.matrix.types import Reduction
+
+PAGE = (Path(__file__).parents[2] / "docs" / "matrix.md").read_text(encoding="utf-8")
+
+
+def documented(section):
+    """Return the names in the first column of a section's table."""
+    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE).group(1)
+    return {
+        name for row in re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)
+    }
+
+
+def test_every_word_of_a_selector_is_explained_and_nothing_else_is():
+    words = {re.split(r"[ :]", name)[0] for name in documented("Selectors")}
+    assert words == {*WORDS, ">=1.13,<2"}
+
+
+@pytest.mark.parametrize(("section", "struct"), [("Releases", ReleasesTable), ("Reduction", Reduction)])
+def test_every_key_is_explained_and_nothing_else_is(section, struct):
+    assert documented(section) == {field.encode_name for field in msgspec.structs.fields(struct)}
+
+
+def test_the_example_can_be_read(tmp_path):
+    (tmp_path / "m.toml").write_text(re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL).group(1))
+    assert set(read_asked(tmp_path / "m.toml").products[0]) == {"python", "torch", "onnx", "onnxscript", "onnxruntime"}
