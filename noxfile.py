@@ -10,6 +10,7 @@
 #     "pillow>=10.3",
 #     "platformdirs>=4.3",
 #     "psutil>=6",
+#     "pyarrow>=18",
 #     "pypi-simple>=1.8",
 #     "requests>=2.32",
 #     "requests-cache>=1.3",

@@ -76,6 +76,12 @@ def report(matrix: _Matrix = "default") -> None:
 
 
 @app.command()
+def lock(matrix: _Matrix = "default") -> None:
+    """Ask the package index what the selectors of a matrix mean now, and say what is new."""
+    typer.echo(commands.lock(matrix).text, nl=False)
+
+
+@app.command()
 def plan(matrix: _Matrix = "default", probe: _Probe = None, exclude: _Exclude = None, cell: _Cell = None) -> None:
     """Show the combinations and what each would install, without installing."""
     typer.echo(commands.describe_plan(_request(matrix, probe, exclude, cell, Options())), nl=False)

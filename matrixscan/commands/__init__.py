@@ -1,5 +1,6 @@
 """What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
 
+from matrixscan.commands.locking import lock
 from matrixscan.commands.planning import describe_plan
 from matrixscan.commands.probes import calibrate, check_probe, run_probe
 from matrixscan.commands.project import init, schema_text
@@ -16,6 +17,7 @@ __all__ = [
     "describe_plan",
     "init",
     "load_plans",
+    "lock",
     "new_scan",
     "places",
     "report",

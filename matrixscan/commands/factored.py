@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def side_tasks(request: Request, plans: Plans, side: str) -> list[Task]:
 
 def sides_of(plan: Plan) -> Sides:
     """Return the sides of a plan's combinations."""
-    return factor(plan.cells, {case.runner for case in plan.cases}, make_cell)
+    make = functools.partial(make_cell, matrix=plan.matrix)
+    return factor(plan.cells, {case.runner for case in plan.cases}, make)
 
 
 def side_places() -> Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import fnmatch
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from matrixscan.errors import MatrixFileError, NothingSelectedError, ProbeFileError, UnknownNameError
 from matrixscan.harness.protocol import converted_to
 from matrixscan.matrix.backends import RunnerInfo, exporters, runners
+from matrixscan.matrix.companions import companions_of
 from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
 from matrixscan.matrix.selection import is_file, is_path, probe_name, split_row
 from matrixscan.matrix.types import Matrix, Probe
@@ -65,13 +67,35 @@ def make_plan(
 
 def cells_of(matrix: Matrix) -> tuple[Cell, ...]:
     """Return every combination of a matrix as a cell, in the order of the matrix."""
-    return tuple(make_cell(row) for row in matrix.rows)
+    return tuple(make_cell(row, matrix) for row in matrix.rows)
 
 
-def make_cell(axes: Mapping[str, str]) -> Cell:
-    """Return the environment of a row, or of a side of it."""
-    requirements = tuple(f"{name}=={version}" for name, version in axes.items() if name != "python")
-    return Cell(id=combination_id(axes), axes=dict(axes), python=axes["python"], requirements=requirements)
+def make_cell(axes: Mapping[str, str], matrix: Matrix) -> Cell:
+    """Return the environment of a row, or of a side of it, with the companions that these axes have."""
+    pins = [f"{name}=={version}" for name, version in axes.items() if name != "python"]
+    beside = [f"{name}{wanted}" for name, wanted in companions_of(axes, matrix.companions).items()]
+    return Cell(
+        id=combination_id(axes),
+        axes=dict(axes),
+        python=axes["python"],
+        requirements=(*pins, *beside),
+        as_of=_as_of(axes, matrix),
+    )
+
+
+def _as_of(axes: Mapping[str, str], matrix: Matrix) -> str | None:
+    """Return the day as of which other packages are taken: that of the youngest release of the row, and the grace."""
+    if matrix.releases.transitive != "era" or matrix.catalog is None:
+        return None
+    uploaded = [
+        release.uploaded
+        for name, version in axes.items()
+        for release in matrix.catalog.packages.get(name, ())
+        if release.version == version and release.uploaded is not None
+    ]
+    if not uploaded:
+        return None
+    return (max(uploaded) + dt.timedelta(days=matrix.releases.era_grace)).date().isoformat()
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -1,0 +1,68 @@
+"""The grid of a published matrix, whichever files it was published as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from matrixscan.analysis.grid import Grid, grid_of_records
+from matrixscan.analysis.grid_factored import grid_of_factored
+from matrixscan.errors import NothingSelectedError
+from matrixscan.records.types import Record
+from matrixscan.records.upgrade import decode_record
+from matrixscan.store.parquet import read_exports, read_runs
+from matrixscan.store.parquet_cases import records_from_parquet
+
+EXPORTS = "exports.parquet"
+RUNS = "runs.parquet"
+CASES = "cases.parquet"
+
+
+class Published(msgspec.Struct, frozen=True, eq=False):
+    """A grid and what is known of its scan: started, finished, harness, and whatever else the tables say."""
+
+    grid: Grid
+    about: dict[str, Any]
+
+
+def read_published(folder: Path) -> Published:
+    """Read `reports/<matrix>/`: the two tables of a factored scan, else cases.parquet, else the records.
+
+    Raises:
+        NothingSelectedError: None of them is there.
+        MatrixscanError: A file is damaged or from a newer matrixscan, or pyarrow is missing.
+    """
+    if (folder / EXPORTS).is_file() and (folder / RUNS).is_file():
+        exports = read_exports(folder / EXPORTS)
+        about = exports.meta.about
+        witnesses = about.get("witnesses", ())
+        return Published(grid_of_factored(exports, read_runs(folder / RUNS), witnesses=witnesses), about)
+    notes: list[Record] = []
+    grid = grid_of_records(_noted(_records(folder), notes))
+    if not notes:
+        raise NothingSelectedError(f"{folder.name} has no results", "scan the matrix first")
+    about = {
+        "started": min(note.started for note in notes),
+        "finished": max(note.finished for note in notes),
+        "harness": sorted({note.harness for note in notes}),
+        "judged": list(dict.fromkeys(name for note in notes for name in note.judged)),
+    }
+    return Published(grid, about)
+
+
+def _records(folder: Path) -> Iterator[Record]:
+    if (folder / CASES).is_file():
+        yield from records_from_parquet(folder / CASES)
+        return
+    for path in sorted((folder / "records").glob("*.json")):
+        yield decode_record(path.read_bytes(), path)
+
+
+def _noted(records: Iterable[Record], notes: list[Record]) -> Iterator[Record]:
+    """Hand records on, and keep all of them but their cases."""
+    for record in records:
+        notes.append(msgspec.structs.replace(record, cases=(), stages=()))
+        yield record
