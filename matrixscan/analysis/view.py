@@ -10,8 +10,8 @@ import msgspec
 from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
 from matrixscan.analysis.findings import Finding, build_finding
 from matrixscan.analysis.judge import (
+    BAD,
     NO_RECORD,
-    UNKNOWN,
     Judgement,
     deciding_variants,
     judge_environment,
@@ -20,10 +20,11 @@ from matrixscan.analysis.judge import (
 )
 from matrixscan.analysis.known import known_failures
 from matrixscan.analysis.merge import one_record_each, probe_summaries
-from matrixscan.harness.protocol import CASE_STAGES
-from matrixscan.plan.types import Case
+from matrixscan.harness.protocol import CASE_STAGES, ENVIRONMENT_STAGES
+from matrixscan.plan.types import Case, Excluded
 from matrixscan.records.types import CaseRecord, Error, Record
 
+_RESOLVE = ENVIRONMENT_STAGES[0]
 _BEFORE_EXPORT = CASE_STAGES[: CASE_STAGES.index("export")]
 
 
@@ -90,6 +91,7 @@ def build_view(
     judged: Sequence[str] = (),
     cases: Sequence[Case] = (),
     families: Collection[str] = (),
+    infeasible: Sequence[Excluded] = (),
 ) -> ScanView:
     """Judge a scan.
 
@@ -102,6 +104,7 @@ def build_view(
         cases: The plan's cases. With them a case that a record lacks counts as not run, and the first variant
             of a probe is the plan's; without them a record's own cases are all there is.
         families: Probes whose variants are different models, besides those the records call so.
+        infeasible: Combinations that cannot be, for a reason known without trying; they come last.
     """
     order = {cell_id: position for position, (cell_id, _) in enumerate(planned)}
     chosen, warnings = one_record_each(records, order)
@@ -109,6 +112,7 @@ def build_view(
     conflicts = data_conflicts(kept)
     scope = _scope(kept, tuple(judged), tuple(cases), families)
     cells = tuple(_cell(cell_id, axes, chosen.get(cell_id), scope) for cell_id, axes in planned)
+    cells += tuple(_cell_not_run(excluded.id, excluded.axes, scope, _why(excluded)) for excluded in infeasible)
     return ScanView(
         matrix=matrix,
         description=description,
@@ -177,19 +181,24 @@ def _cell(cell_id: str, axes: Mapping[str, str], record: Record | None, scope: _
     )
 
 
-def _cell_not_run(cell_id: str, axes: Mapping[str, str], scope: _Scope) -> CellView:
-    findings = _findings(scope, (), NO_RECORD)
+def _why(excluded: Excluded) -> Judgement:
+    """Return the judgement that the resolver would have come to."""
+    return Judgement(BAD, _RESOLVE, "infeasible", error=Error(excluded.rule, excluded.words))
+
+
+def _cell_not_run(cell_id: str, axes: Mapping[str, str], scope: _Scope, why: Judgement = NO_RECORD) -> CellView:
+    findings = _findings(scope, (), why)
     return CellView(
         id=cell_id,
         axes=dict(axes),
         resolved={},
         evidence="none",
-        verdict=UNKNOWN,
-        stage=None,
-        outcome=NO_RECORD.outcome,
-        reason=None,
-        error=NO_RECORD.error,
-        verdicts=dict.fromkeys(findings, UNKNOWN),
+        verdict=why.verdict,
+        stage=why.stage,
+        outcome=why.outcome,
+        reason=why.reason,
+        error=why.error,
+        verdicts=dict.fromkeys(findings, why.verdict),
         findings=findings,
         cases=(),
         torch_index=None,

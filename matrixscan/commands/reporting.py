@@ -59,7 +59,14 @@ def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
     wanted = [record for record in records if record.id in dict(planned)]
     families = [probe.name for probe in plan.probes if probe.family]
     return build_view(
-        matrix.name, matrix.description, planned, wanted, judged=plan.judged, cases=plan.cases, families=families
+        matrix.name,
+        matrix.description,
+        planned,
+        wanted,
+        judged=plan.judged,
+        cases=plan.cases,
+        families=families,
+        infeasible=plan.infeasible,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, sides_of, store_folder
+from matrixscan.commands.planning import check_disk
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
 from matrixscan.execution.executors import execute
@@ -14,6 +15,7 @@ from matrixscan.execution.task import Listener, Task
 def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
     """Scan every selected cell and report."""
     plans = load_plans(request)
+    check_disk(request, plans)
     if is_factored(plans):
         scan_sides(request, plans, listener, executor, jobs)
     else:

@@ -81,7 +81,8 @@ def _finish(run: CellRun) -> Record:
     data = run.reports.write(record)
     # A missing interpreter may be installed tomorrow, a network may come back: such a cell is tried again.
     if all(stage.outcome not in {"infra", "skipped"} for stage in record.stages):
-        run.work.finish(record.key, data, run.task.options.scan, _covered(run.task, record))
+        seconds = record.timings["wall"]
+        run.work.finish(record.key, data, run.task.options.scan, _covered(run.task, record), seconds)
     if run.log:
         write_atomically(run.reports.log_path(record.id), redactor(run).text(run.log).encode())
     for artifacts in run.work.runs.glob("*/artifacts"):

@@ -16,8 +16,9 @@ from matrixscan.matrix.companions import companions_of
 from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
 from matrixscan.matrix.selection import is_file, is_path, probe_name, split_row
 from matrixscan.matrix.types import Matrix, Probe
+from matrixscan.plan.choose import choose
 from matrixscan.plan.ids import case_id, combination_id
-from matrixscan.plan.types import Case, Cell, Plan
+from matrixscan.plan.types import Case, Cell, Excluded, Plan
 
 
 class _Choice(NamedTuple):
@@ -32,6 +33,7 @@ def make_plan(
     only_probes: Sequence[str] = (),
     exclude: Sequence[str] = (),
     cells: Sequence[str] = (),
+    extra: Sequence[Mapping[str, str]] = (),
 ) -> Plan:
     """Say what is to be done for a matrix, reading only the probes that are selected.
 
@@ -40,14 +42,17 @@ def make_plan(
         only_probes: Probe names or files to keep; one the matrix does not name is added and judged.
         exclude: Names or globs of probes and combinations to leave out.
         cells: Ids of the combinations to keep.
+        extra: Rows besides those that the strategy chooses, for a search that goes on.
 
     Raises:
         UnknownNameError: A filter names nothing.
         NothingSelectedError: The filters leave no probe or no combination.
         ProbeFileError: A probe's file has problems, or its name is taken.
     """
-    all_cells = cells_of(matrix)
+    choice = choose(matrix)
+    all_cells = tuple(make_cell(row, matrix) for row in (*choice.chosen, *extra))
     choices = _pick_probes(matrix, only_probes)
+    _refuse_infeasible(cells, choice.infeasible)
     _check_known(cells, exclude, all_cells, [*_matrix_probes(matrix), *choices])
     kept_cells = tuple(cell for cell in all_cells if (not cells or cell.id in cells) and not _matches(cell.id, exclude))
     kept = [choice for choice in choices if not _matches(choice.name, exclude)]
@@ -62,7 +67,23 @@ def make_plan(
     probes = tuple(read_probe(choice.file) for choice in kept)
     cases = tuple(case for probe in probes for case in _cases(probe, matrix))
     _check_lanes(matrix, probes, cases)
-    return Plan(matrix=matrix, cells=kept_cells, probes=probes, judged=tuple(judged), cases=cases)
+    return Plan(
+        matrix=matrix,
+        cells=kept_cells,
+        probes=probes,
+        judged=tuple(judged),
+        cases=cases,
+        infeasible=choice.infeasible,
+        rows=choice.feasible,
+        coverage="" if len(choice.chosen) == len(choice.feasible) else choice.coverage.words,
+    )
+
+
+def _refuse_infeasible(cells: Sequence[str], infeasible: Sequence[Excluded]) -> None:
+    known = {excluded.id: excluded for excluded in infeasible}
+    for name in cells:
+        if name in known:
+            raise NothingSelectedError(f"{name} is infeasible ({known[name].rule})", known[name].words)
 
 
 def cells_of(matrix: Matrix) -> tuple[Cell, ...]:

@@ -38,6 +38,15 @@ class StoredCase(Case, frozen=True):
     reference: str = ""
 
 
+class Excluded(msgspec.Struct, frozen=True):
+    """A combination that cannot be, and the rule that says so."""
+
+    id: str
+    axes: dict[str, str]
+    rule: str
+    words: str
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A matrix, expanded. Every cell runs the same cases."""
 
@@ -46,3 +55,6 @@ class Plan(msgspec.Struct, frozen=True):
     probes: tuple[Probe, ...]
     judged: tuple[str, ...]  # names of the probes that decide a verdict
     cases: tuple[Case, ...]
+    infeasible: tuple[Excluded, ...] = ()
+    rows: tuple[dict[str, str], ...] = ()  # all that are feasible; `cells` are those that the strategy chose
+    coverage: str = ""  # of the feasible rows by the chosen ones, in words; empty where all are chosen

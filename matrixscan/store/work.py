@@ -22,6 +22,7 @@ class Done(msgspec.Struct, frozen=True):
     record_sha256: str
     scan: str  # which scan measured it
     cases: tuple[str, ...]
+    seconds: float = 0.0  # what measuring took
 
 
 class CellWork:
@@ -55,9 +56,9 @@ class CellWork:
             return None
         return done if hashlib.sha256(record.read_bytes()).hexdigest() == done.record_sha256 else None
 
-    def finish(self, key: str, record: bytes, scan: str, cases: tuple[str, ...]) -> None:
+    def finish(self, key: str, record: bytes, scan: str, cases: tuple[str, ...], seconds: float) -> None:
         """Vouch for a record just written."""
-        done = Done(key, hashlib.sha256(record).hexdigest(), scan, cases)
+        done = Done(key, hashlib.sha256(record).hexdigest(), scan, cases, seconds)
         write_atomically(self._done, msgspec.json.encode(done))
 
     def forget_runs(self, keep: str | None = None) -> None:
