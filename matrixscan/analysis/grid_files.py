@@ -15,9 +15,8 @@ from matrixscan.records.types import Record
 from matrixscan.records.upgrade import decode_record
 from matrixscan.store.parquet import read_exports, read_runs
 from matrixscan.store.parquet_cases import records_from_parquet
+from matrixscan.store.sides import EXPORTS, RUNS
 
-EXPORTS = "exports.parquet"
-RUNS = "runs.parquet"
 CASES = "cases.parquet"
 
 

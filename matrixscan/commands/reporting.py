@@ -10,7 +10,9 @@ import msgspec
 
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.view import ScanView, build_view
+from matrixscan.commands.factored import is_factored, side_record, sides_of
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
+from matrixscan.commands.wide import is_wide, publish_sides, report_wide
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
 from matrixscan.execution.requests import effective_tolerances
 from matrixscan.plan.types import Plan
@@ -30,11 +32,15 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     """
     plans = load_plans(request)
     reports = Reports(places().reports, plans.full.matrix.name)
+    if is_factored(plans):
+        publish_sides(plans, reports)
+        if is_wide(plans.full):
+            return Outcome(report_wide(plans, reports), 0)
     records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
     published = _with_extras(plans)
     _publish(reports, _view(published, [_only(record, published) for record in records]))
     view = _view(plans.selected, [_only(record, plans.selected) for record in records])
-    cost = _cost(request, view, records) if scanned else f"derived from {len(records)} records"
+    cost = _cost(request, plans, records) if scanned else f"derived from {len(records)} records"
     text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
     unexpected = _unexpected(plans, view)
     if all(cell.verdict == UNKNOWN for cell in view.cells):
@@ -103,17 +109,23 @@ def _publish(reports: Reports, view: ScanView) -> None:
     reports.prune_constraints(constraints)
 
 
-def _cost(request: Request, view: ScanView, records: Sequence[Record]) -> str:
+def _cost(request: Request, plans: Plans, records: Sequence[Record]) -> str:
     """Say what this scan measured and what that took; cells with a complete record were not measured again."""
-    found = {cell.id: CellWork(places().work, view.matrix, cell.id).done() for cell in view.cells}
+    cells = plans.selected.cells
+    if is_factored(plans):
+        sides = sides_of(plans.selected)
+        cells = (*sides.exports, *sides.runs)
+        records = [record for cell in cells if (record := side_record(plans.full, cell.id)) is not None]
+    found = {cell.id: CellWork(places().work, plans.full.matrix.name, cell.id).done() for cell in cells}
     measured = [cell for cell, done in found.items() if done is not None and done.scan == request.options.scan]
     unfinished = [cell for cell, done in found.items() if done is None]
     lines = []
     if measured:
         spent = sum(r.timings["environment"] + r.timings["cases"] for r in records if r.id in measured)
         wall = time.time() - float(request.options.scan)
+        what = "environments" if is_factored(plans) else "combinations"
         lines.append(
-            f"measured {len(measured)} combinations in {wall:.0f} s; their installs, imports, exports and runs "
+            f"measured {len(measured)} {what} in {wall:.0f} s; their installs, imports, exports and runs "
             f"themselves took {spent:.0f} s; ratio {wall / spent if spent else 0:.2f}"
         )
     if unfinished:

@@ -8,8 +8,10 @@ from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, si
 from matrixscan.commands.planning import check_disk
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
+from matrixscan.commands.wide import adopt_locks
 from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Task
+from matrixscan.store.reports import Reports
 
 
 def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
@@ -17,6 +19,7 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
     plans = load_plans(request)
     check_disk(request, plans)
     if is_factored(plans):
+        adopt_locks(plans, Reports(places().reports, plans.full.matrix.name))
         scan_sides(request, plans, listener, executor, jobs)
     else:
         execute(tasks(request, plans), listener, executor, jobs)

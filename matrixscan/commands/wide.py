@@ -1,0 +1,122 @@
+"""Reports of a scan that is too wide for one record and one line a combination: tables, flips and the grid."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from matrixscan.analysis.factored import RunSide, join
+from matrixscan.analysis.flips import flips
+from matrixscan.analysis.grid_files import read_published
+from matrixscan.commands.factored import side_places, side_record, sides_of
+from matrixscan.commands.request import Plans
+from matrixscan.matrix.backends import runners
+from matrixscan.plan.factor import Sides
+from matrixscan.plan.types import Cell, Plan
+from matrixscan.records.factored import Combination
+from matrixscan.records.types import Record
+from matrixscan.reporters._flips import render_flips
+from matrixscan.reporters._grid import render_catalogue, render_tables
+from matrixscan.store.files import write_atomically
+from matrixscan.store.reports import Reports
+from matrixscan.store.sides import write_sides
+
+#: Case results (combinations times cases) up to which every combination gets a record and a line of its own.
+WIDE = 50_000
+
+
+def is_wide(plan: Plan) -> bool:
+    """Return whether a plan has too many case results for the ordinary reports."""
+    return len(plan.cells) * len(plan.cases) > WIDE
+
+
+def publish_sides(plans: Plans, reports: Reports) -> None:
+    """Put what the sides of a factored plan did into the published folder: as tables, or as records if it is little."""
+    plan = plans.full
+    sides = sides_of(plan)
+    if not any(side_record(plan, cell.id) for cell in (*sides.exports, *sides.runs)):
+        return  # what is published was measured elsewhere
+    _publish_locks(plan, sides, reports)
+    if is_wide(plan):
+        _publish_tables(plan, sides, reports.folder)
+        return
+    ran = {cell.id: RunSide(side_record(plan, cell.id)) for cell in sides.runs}
+    for cell in plan.cells:
+        export, run = sides.pairs[cell.id]
+        record = join(cell.id, cell.axes, side_record(plan, export), ran[run])
+        if record is not None:
+            reports.write(record)
+
+
+def report_wide(plans: Plans, reports: Reports) -> str:
+    """Write what can be derived from the published tables, and return a few words about it."""
+    published = read_published(reports.folder)
+    grid, name = published.grid, plans.full.matrix.name
+    found = flips(grid)
+    judged = [str(probe) for probe in published.about.get("judged", plans.full.judged)]
+    reports.write_texts(
+        {
+            "flips.json": render_flips(found),
+            "grid.md": render_tables(grid, name, judged),
+            "operators.md": render_catalogue(grid, name),
+        }
+    )
+    return f"{len(grid.rows)} combinations, {len(grid.cases) - 1} cases, {len(found)} flips\n"
+
+
+def _publish_tables(plan: Plan, sides: Sides, folder: Path) -> None:
+    exports, runs = (_there(plan, cells) for cells in (sides.exports, sides.runs))
+    known = {cell.id for cell in (*exports, *runs)}
+    pairs = ((cell, *sides.pairs[cell.id]) for cell in plan.cells)
+    combinations = [Combination(cell.axes, export, run) for cell, export, run in pairs if {export, run} <= known]
+    about = _about(plan, [*exports, *runs])
+    folder.mkdir(parents=True, exist_ok=True)
+    order = [case.id for case in plan.cases]
+    write_sides(folder, _records(plan, exports), _records(plan, runs), order, combinations, about)
+
+
+def _there(plan: Plan, cells: Sequence[Cell]) -> list[Cell]:
+    folder = Reports(side_places().reports, plan.matrix.name)
+    return [cell for cell in cells if folder.record_path(cell.id).is_file()]
+
+
+def _records(plan: Plan, cells: Sequence[Cell]) -> Iterator[Record]:
+    for cell in cells:
+        record = side_record(plan, cell.id)
+        if record is not None:
+            yield record
+
+
+def _about(plan: Plan, cells: Sequence[Cell]) -> dict[str, object]:
+    """Return what reports quote of a scan."""
+    facts = [(record.started, record.finished, record.harness) for record in _records(plan, cells)]
+    return {
+        "matrix": plan.matrix.name,
+        "started": min(started for started, _, _ in facts),
+        "finished": max(finished for _, finished, _ in facts),
+        "harness": sorted({harness for _, _, harness in facts}),
+        "judged": list(plan.judged),
+        "witnesses": [name for name, info in runners().items() if info.witness],
+        "infeasible": len(plan.infeasible),
+    }
+
+
+def _publish_locks(plan: Plan, sides: Sides, reports: Reports) -> None:
+    """Keep the locks of the sides with what was measured with them."""
+    made = Reports(side_places().reports, plan.matrix.name)
+    for cell in (*sides.exports, *sides.runs):
+        source = made.lock_path(cell.id)
+        if source.is_file():
+            write_atomically(reports.lock_path(cell.id), source.read_bytes())
+
+
+def adopt_locks(plans: Plans, reports: Reports) -> None:
+    """Let the sides be installed from the published locks where this machine has none of its own."""
+    made = Reports(side_places().reports, plans.full.matrix.name)
+    sides = sides_of(plans.full)
+    for cell in (*sides.exports, *sides.runs):
+        source, target = reports.lock_path(cell.id), made.lock_path(cell.id)
+        if source.is_file() and not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
