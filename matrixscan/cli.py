@@ -7,6 +7,7 @@ import sys
 from types import FrameType
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from typer.core import TyperGroup
 
@@ -57,11 +58,15 @@ def scan(
     relock: Annotated[bool, typer.Option(help="resolve again instead of using the locks in reports/")] = False,
     keep_env: Annotated[bool, typer.Option(help="keep the environments under .matrixscan/")] = False,
     reclaim: Annotated[bool, typer.Option(help="delete downloaded wheels as soon as they are not needed")] = False,
+    joint: Annotated[bool, typer.Option(help="of a factored matrix: everything in one environment")] = False,
+    sample: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of the combinations, by --seed")] = 1.0,
+    seed: Annotated[int, typer.Option(help="chooses the sample")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="combinations at once")] = 1,
 ) -> None:
     """Scan a matrix; write and show the table and the known-good pins."""
     options = Options(fresh=fresh, relock=relock, keep_env=keep_env, reclaim=reclaim, scan=commands.new_scan())
     request = _request(matrix, probe, exclude, cell, options)
+    request = msgspec.structs.replace(request, joint=joint, sample=sample, seed=seed)
     outcome = commands.scan(request, _listen, executor="threads" if jobs > 1 else "serial", jobs=jobs)
     typer.echo(outcome.text, nl=False)
     raise typer.Exit(outcome.exit_code)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from matrixscan.commands.request import Plans, Request, places
+from matrixscan.commands.request import Plans, Request, measured_places, places
 from matrixscan.execution.executors import execute
-from matrixscan.execution.task import Listener, Places, Task
+from matrixscan.execution.task import Listener, Task
 from matrixscan.harness.protocol import STORE_FOLDERS
 from matrixscan.plan.expand import make_cell
 from matrixscan.plan.factor import Sides, Stored, factor, stored_cases
@@ -42,12 +42,6 @@ def sides_of(plan: Plan) -> Sides:
     """Return the sides of a plan's combinations."""
     make = functools.partial(make_cell, matrix=plan.matrix)
     return factor(plan.cells, {case.runner for case in plan.cases}, make)
-
-
-def side_places() -> Places:
-    """Return where the records of sides go: too large to be published as they are."""
-    work = places().work
-    return Places(work / "sides", work)
 
 
 def store_folder(matrix: str) -> Path:
@@ -90,7 +84,7 @@ def run_tasks(request: Request, plans: Plans, sides: Sides) -> list[Task]:
 
 def side_record(plan: Plan, side: str) -> Record | None:
     """Return the record of a side, or None."""
-    return Reports(side_places().reports, plan.matrix.name).read(side)
+    return Reports(measured_places().reports, plan.matrix.name).read(side)
 
 
 def stored(plan: Plan, record: Record | None) -> Iterator[Stored]:
@@ -114,7 +108,7 @@ def _task(
         selected=tuple(selected),
         judged=plans.full.judged,
         options=request.options,
-        places=side_places(),
+        places=measured_places(),
         mode=mode,
         store=store_folder(plans.full.matrix.name),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matrixscan.commands.factored import is_factored, sides_of
 from matrixscan.commands.request import Plans, Request, load_plans, places
+from matrixscan.commands.wide import environments_of
 from matrixscan.errors import MatrixscanError
 from matrixscan.plan.estimate import Estimate, disk_problem, estimate, words
 from matrixscan.plan.types import Cell, Plan
@@ -69,11 +70,7 @@ def estimate_of(plans: Plans) -> Estimate | None:
         return None
     work = places().work
     spent = seconds_spent(work, plan.matrix.name)
-    cells: Sequence[Cell] = plan.cells
-    if is_factored(plans):
-        sides = sides_of(plan)
-        cells = (*sides.exports, *sides.runs)
-    rows = [cell.axes for cell in cells if cell.id not in spent]
+    rows = [cell.axes for cell in environments_of(plan) if cell.id not in spent]
     return estimate(rows, plan.matrix.catalog, this_platform(), spent=spent)
 
 

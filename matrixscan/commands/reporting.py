@@ -10,9 +10,9 @@ import msgspec
 
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.view import ScanView, build_view
-from matrixscan.commands.factored import is_factored, side_record, sides_of
+from matrixscan.commands.factored import is_factored, side_record
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
-from matrixscan.commands.wide import is_wide, publish_sides, report_wide
+from matrixscan.commands.wide import environments_of, is_wide, publish_sides, publish_wide, report_wide
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
 from matrixscan.execution.requests import effective_tolerances
 from matrixscan.plan.types import Plan
@@ -34,8 +34,10 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     reports = Reports(places().reports, plans.full.matrix.name)
     if is_factored(plans):
         publish_sides(plans, reports)
-        if is_wide(plans.full):
-            return Outcome(report_wide(plans, reports), 0)
+    elif is_wide(plans.full):
+        publish_wide(plans, reports)
+    if is_wide(plans.full):
+        return Outcome(report_wide(plans, reports), 0)
     records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
     published = _with_extras(plans)
     _publish(reports, _view(published, [_only(record, published) for record in records]))
@@ -111,10 +113,8 @@ def _publish(reports: Reports, view: ScanView) -> None:
 
 def _cost(request: Request, plans: Plans, records: Sequence[Record]) -> str:
     """Say what this scan measured and what that took; cells with a complete record were not measured again."""
-    cells = plans.selected.cells
+    cells = environments_of(plans.selected)
     if is_factored(plans):
-        sides = sides_of(plans.selected)
-        cells = (*sides.exports, *sides.runs)
         records = [record for cell in cells if (record := side_record(plans.full, cell.id)) is not None]
     found = {cell.id: CellWork(places().work, plans.full.matrix.name, cell.id).done() for cell in cells}
     measured = [cell for cell, done in found.items() if done is not None and done.scan == request.options.scan]

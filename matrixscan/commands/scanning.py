@@ -7,8 +7,8 @@ from typing import Any
 from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, sides_of, store_folder
 from matrixscan.commands.planning import check_disk
 from matrixscan.commands.reporting import report
-from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
-from matrixscan.commands.wide import adopt_locks
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
+from matrixscan.commands.wide import adopt_locks, is_wide
 from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Task
 from matrixscan.store.reports import Reports
@@ -18,8 +18,9 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
     """Scan every selected cell and report."""
     plans = load_plans(request)
     check_disk(request, plans)
-    if is_factored(plans):
+    if is_factored(plans) or is_wide(plans.full):
         adopt_locks(plans, Reports(places().reports, plans.full.matrix.name))
+    if is_factored(plans):
         scan_sides(request, plans, listener, executor, jobs)
     else:
         execute(tasks(request, plans), listener, executor, jobs)
@@ -46,7 +47,7 @@ def tasks(request: Request, plans: Plans) -> list[Task]:
             selected=plans.selected.cases,
             judged=plans.full.judged,
             options=request.options,
-            places=places(),
+            places=measured_places() if is_wide(plans.full) else places(),
             **more,
         )
         for cell in plans.selected.cells

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from matrixscan.analysis.factored import RunSide, join
 from matrixscan.analysis.flips import flips
-from matrixscan.analysis.grid_files import read_published
-from matrixscan.commands.factored import side_places, side_record, sides_of
-from matrixscan.commands.request import Plans
+from matrixscan.analysis.grid_files import CASES, read_published
+from matrixscan.commands.factored import side_record, sides_of
+from matrixscan.commands.request import Plans, measured_places
 from matrixscan.matrix.backends import runners
 from matrixscan.plan.factor import Sides
 from matrixscan.plan.types import Cell, Plan
@@ -19,6 +19,7 @@ from matrixscan.records.types import Record
 from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
 from matrixscan.store.files import write_atomically
+from matrixscan.store.parquet_cases import records_to_parquet
 from matrixscan.store.reports import Reports
 from matrixscan.store.sides import write_sides
 
@@ -29,6 +30,14 @@ WIDE = 50_000
 def is_wide(plan: Plan) -> bool:
     """Return whether a plan has too many case results for the ordinary reports."""
     return len(plan.cells) * len(plan.cases) > WIDE
+
+
+def environments_of(plan: Plan) -> tuple[Cell, ...]:
+    """Return the environments of a plan: its combinations, or the sides of a factored one."""
+    if plan.matrix.plan != "factored":
+        return plan.cells
+    sides = sides_of(plan)
+    return (*sides.exports, *sides.runs)
 
 
 def publish_sides(plans: Plans, reports: Reports) -> None:
@@ -47,6 +56,16 @@ def publish_sides(plans: Plans, reports: Reports) -> None:
         record = join(cell.id, cell.axes, side_record(plan, export), ran[run])
         if record is not None:
             reports.write(record)
+
+
+def publish_wide(plans: Plans, reports: Reports) -> None:
+    """Put what a wide joint plan did into the published folder: the cases of all records as one table."""
+    plan = plans.full
+    measured = _there(plan, plan.cells)
+    if measured:
+        _copy_locks([cell.id for cell in measured], plan, reports)
+        reports.folder.mkdir(parents=True, exist_ok=True)
+        records_to_parquet(_records(plan, measured), reports.folder / CASES)
 
 
 def report_wide(plans: Plans, reports: Reports) -> str:
@@ -77,7 +96,7 @@ def _publish_tables(plan: Plan, sides: Sides, folder: Path) -> None:
 
 
 def _there(plan: Plan, cells: Sequence[Cell]) -> list[Cell]:
-    folder = Reports(side_places().reports, plan.matrix.name)
+    folder = Reports(measured_places().reports, plan.matrix.name)
     return [cell for cell in cells if folder.record_path(cell.id).is_file()]
 
 
@@ -104,18 +123,21 @@ def _about(plan: Plan, cells: Sequence[Cell]) -> dict[str, object]:
 
 def _publish_locks(plan: Plan, sides: Sides, reports: Reports) -> None:
     """Keep the locks of the sides with what was measured with them."""
-    made = Reports(side_places().reports, plan.matrix.name)
-    for cell in (*sides.exports, *sides.runs):
-        source = made.lock_path(cell.id)
+    _copy_locks([cell.id for cell in (*sides.exports, *sides.runs)], plan, reports)
+
+
+def _copy_locks(names: Sequence[str], plan: Plan, reports: Reports) -> None:
+    made = Reports(measured_places().reports, plan.matrix.name)
+    for name in names:
+        source = made.lock_path(name)
         if source.is_file():
-            write_atomically(reports.lock_path(cell.id), source.read_bytes())
+            write_atomically(reports.lock_path(name), source.read_bytes())
 
 
 def adopt_locks(plans: Plans, reports: Reports) -> None:
-    """Let the sides be installed from the published locks where this machine has none of its own."""
-    made = Reports(side_places().reports, plans.full.matrix.name)
-    sides = sides_of(plans.full)
-    for cell in (*sides.exports, *sides.runs):
+    """Let environments be installed from the published locks where this machine has none of its own."""
+    made = Reports(measured_places().reports, plans.full.matrix.name)
+    for cell in environments_of(plans.full):
         source, target = reports.lock_path(cell.id), made.lock_path(cell.id)
         if source.is_file() and not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
