@@ -23,7 +23,7 @@ from matrixscan.analysis.judge import BAD_OUTCOMES, settle_cases  # noqa: E402
 from matrixscan.analysis.table import number  # noqa: E402
 from matrixscan.matrix.conditions import holds  # noqa: E402
 from matrixscan.records.types import CaseRecord, Record  # noqa: E402
-from matrixscan.records.upgrade import decode_record  # noqa: E402
+from matrixscan.store.published import published_records  # noqa: E402
 
 _HEAD = """# Five field reports, run
 
@@ -49,7 +49,7 @@ Found = list[tuple[Record, CaseRecord]]
 def main() -> None:
     """Rewrite docs/field-reports.md, or with --check exit with 1 if that would change it."""
     path = ROOT / "docs/field-reports.md"
-    text = rendered(read_records(ROOT / "reports/seeds/records"), tomllib.loads(claims_text()))
+    text = rendered(read_records(ROOT / "reports/seeds"), tomllib.loads(claims_text()))
     if sys.argv[1:] == ["--check"]:
         current = path.read_text(encoding="utf-8") if path.is_file() else ""
         raise SystemExit(0 if current == text else f"{path.name} is not current: run nox -s readme")
@@ -62,8 +62,8 @@ def claims_text() -> str:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Return every record of a folder with settled cases, oldest torch first."""
-    records = [decode_record(path.read_bytes(), path) for path in sorted(folder.glob("*.json"))]
+    """Return every record of a published matrix with settled cases, oldest torch first."""
+    records = list(published_records(folder))
     import msgspec  # noqa: PLC0415  only main needs it
 
     settled = [msgspec.structs.replace(record, cases=settle_cases(record.cases)) for record in records]

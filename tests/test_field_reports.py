@@ -11,7 +11,7 @@ field_reports = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(field_reports)
 
 CLAIMS = tomllib.loads(field_reports.claims_text())
-RECORDS = field_reports.read_records(ROOT / "reports/seeds/records")
+RECORDS = field_reports.read_records(ROOT / "reports/seeds")
 
 
 def test_the_page_is_the_one_the_records_give():

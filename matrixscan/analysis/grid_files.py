@@ -12,12 +12,9 @@ from matrixscan.analysis.grid import Grid, grid_of_records
 from matrixscan.analysis.grid_factored import grid_of_factored
 from matrixscan.errors import NothingSelectedError
 from matrixscan.records.types import Record
-from matrixscan.records.upgrade import decode_record
 from matrixscan.store.parquet import read_exports, read_runs
-from matrixscan.store.parquet_cases import records_from_parquet
+from matrixscan.store.published import published_records
 from matrixscan.store.sides import EXPORTS, RUNS
-
-CASES = "cases.parquet"
 
 
 class Published(msgspec.Struct, frozen=True, eq=False):
@@ -40,7 +37,7 @@ def read_published(folder: Path) -> Published:
         witnesses = about.get("witnesses", ())
         return Published(grid_of_factored(exports, read_runs(folder / RUNS), witnesses=witnesses), about)
     notes: list[Record] = []
-    grid = grid_of_records(_noted(_records(folder), notes))
+    grid = grid_of_records(_noted(published_records(folder), notes))
     if not notes:
         raise NothingSelectedError(f"{folder.name} has no results", "scan the matrix first")
     about = {
@@ -50,14 +47,6 @@ def read_published(folder: Path) -> Published:
         "judged": list(dict.fromkeys(name for note in notes for name in note.judged)),
     }
     return Published(grid, about)
-
-
-def _records(folder: Path) -> Iterator[Record]:
-    if (folder / CASES).is_file():
-        yield from records_from_parquet(folder / CASES)
-        return
-    for path in sorted((folder / "records").glob("*.json")):
-        yield decode_record(path.read_bytes(), path)
 
 
 def _noted(records: Iterable[Record], notes: list[Record]) -> Iterator[Record]:

@@ -12,7 +12,7 @@ from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.view import ScanView, build_view
 from matrixscan.commands.factored import is_factored, side_record
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
-from matrixscan.commands.wide import environments_of, is_wide, publish_sides, publish_wide, report_wide
+from matrixscan.commands.wide import environments_of, is_wide, joint_records, publish_sides, report_wide
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
 from matrixscan.execution.requests import effective_tolerances
 from matrixscan.plan.types import Plan
@@ -34,11 +34,9 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     reports = Reports(places().reports, plans.full.matrix.name)
     if is_factored(plans):
         publish_sides(plans, reports)
-    elif is_wide(plans.full):
-        publish_wide(plans, reports)
+    records = joint_records(plans, reports)
     if is_wide(plans.full):
         return Outcome(report_wide(plans, reports), 0)
-    records = [record for cell in plans.full.cells if (record := reports.read(cell.id)) is not None]
     published = _with_extras(plans)
     _publish(reports, _view(published, [_only(record, published) for record in records]))
     view = _view(plans.selected, [_only(record, plans.selected) for record in records])

@@ -8,7 +8,7 @@ from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, si
 from matrixscan.commands.planning import check_disk
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
-from matrixscan.commands.wide import adopt_locks, is_wide
+from matrixscan.commands.wide import adopt_locks, has_many_cases
 from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Task
 from matrixscan.store.reports import Reports
@@ -18,7 +18,7 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
     """Scan every selected cell and report."""
     plans = load_plans(request)
     check_disk(request, plans)
-    if is_factored(plans) or is_wide(plans.full):
+    if is_factored(plans) or has_many_cases(plans.full):
         adopt_locks(plans, Reports(places().reports, plans.full.matrix.name))
     if is_factored(plans):
         scan_sides(request, plans, listener, executor, jobs)
@@ -47,7 +47,7 @@ def tasks(request: Request, plans: Plans) -> list[Task]:
             selected=plans.selected.cases,
             judged=plans.full.judged,
             options=request.options,
-            places=measured_places() if is_wide(plans.full) else places(),
+            places=measured_places() if has_many_cases(plans.full) else places(),
             **more,
         )
         for cell in plans.selected.cells

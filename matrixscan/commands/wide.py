@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matrixscan.analysis.factored import RunSide, join
 from matrixscan.analysis.flips import flips
-from matrixscan.analysis.grid_files import CASES, read_published
+from matrixscan.analysis.grid_files import read_published
 from matrixscan.commands.factored import side_record, sides_of
 from matrixscan.commands.request import Plans, measured_places
 from matrixscan.matrix.backends import runners
@@ -18,8 +18,8 @@ from matrixscan.records.factored import Combination
 from matrixscan.records.types import Record
 from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
-from matrixscan.store.files import write_atomically
-from matrixscan.store.parquet_cases import records_to_parquet
+from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
+from matrixscan.store.published import CASES
 from matrixscan.store.reports import Reports
 from matrixscan.store.sides import write_sides
 
@@ -58,14 +58,26 @@ def publish_sides(plans: Plans, reports: Reports) -> None:
             reports.write(record)
 
 
-def publish_wide(plans: Plans, reports: Reports) -> None:
-    """Put what a wide joint plan did into the published folder: the cases of all records as one table."""
+def has_many_cases(plan: Plan) -> bool:
+    """Return whether the cases of a joint plan are published as one table instead of a record a combination."""
+    return plan.matrix.plan != "factored" and len(plan.cells) * len(plan.cases) > MANY_CASES
+
+
+def joint_records(plans: Plans, reports: Reports) -> list[Record]:
+    """Return the records of a joint plan; many cases are put into the published folder on the way."""
     plan = plans.full
-    measured = _there(plan, plan.cells)
+    if not has_many_cases(plan):
+        return [record for cell in plan.cells if (record := reports.read(cell.id)) is not None]
+    table = reports.folder / CASES
+    known = {record.id: record for record in (records_from_parquet(table) if table.is_file() else ())}
+    measured = {record.id: record for record in _records(plan, _there(plan, plan.cells))}
+    records = [(known | measured)[cell.id] for cell in plan.cells if cell.id in known or cell.id in measured]
     if measured:
-        _copy_locks([cell.id for cell in measured], plan, reports)
-        reports.folder.mkdir(parents=True, exist_ok=True)
-        records_to_parquet(_records(plan, measured), reports.folder / CASES)
+        made = Reports(measured_places().reports, plan.matrix.name)
+        made.hand_over(measured, reports)
+        records_to_parquet(records, table)
+        reports.drop_records()
+    return records
 
 
 def report_wide(plans: Plans, reports: Reports) -> str:
@@ -123,15 +135,8 @@ def _about(plan: Plan, cells: Sequence[Cell]) -> dict[str, object]:
 
 def _publish_locks(plan: Plan, sides: Sides, reports: Reports) -> None:
     """Keep the locks of the sides with what was measured with them."""
-    _copy_locks([cell.id for cell in (*sides.exports, *sides.runs)], plan, reports)
-
-
-def _copy_locks(names: Sequence[str], plan: Plan, reports: Reports) -> None:
     made = Reports(measured_places().reports, plan.matrix.name)
-    for name in names:
-        source = made.lock_path(name)
-        if source.is_file():
-            write_atomically(reports.lock_path(name), source.read_bytes())
+    made.hand_over([cell.id for cell in (*sides.exports, *sides.runs)], reports)
 
 
 def adopt_locks(plans: Plans, reports: Reports) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from matrixscan.analysis.judge import case_order
@@ -15,9 +16,16 @@ from matrixscan.records.types import CaseRecord, Error, OutputMetrics
 NAME = "results"
 SUFFIX = ".json"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+#: Case results from which on those that need no look are counted only; the records have them.
+_MANY = 20_000
+_UNREMARKABLE = ("passed", "infeasible")
 
 _METRICS = (
+    "name",
+    "part",
+    "sample",
+    "agreement",
     "cosine",
     "max_abs",
     "mean_abs",
@@ -34,12 +42,15 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 def render(view: ScanView) -> str:
     """Return the whole scan as JSON."""
+    many = sum(len(cell.cases) for cell in view.cells) > _MANY
+    left_out = _UNREMARKABLE if many else ()
     document = {
         "schema_version": SCHEMA_VERSION,
         "matrix": view.matrix,
         "judged": list(view.judged),
         "warnings": list(view.warnings),
-        "cells": [_cell(cell) for cell in sorted(view.cells, key=lambda cell: cell.id)],
+        "left_out": list(left_out),
+        "cells": [_cell(cell, left_out) for cell in sorted(view.cells, key=lambda cell: cell.id)],
     }
     return layout(rounded(document)) + "\n"
 
@@ -55,10 +66,11 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def _cell(cell: CellView) -> dict[str, Any]:
+def _cell(cell: CellView, left_out: Collection[str]) -> dict[str, Any]:
     announced = {
         case: known.reason for finding in cell.findings.values() for known in finding.announced for case in known.cases
     }
+    cases = sorted((case for case in cell.cases if case.outcome not in left_out), key=case_order)
     return {
         "id": cell.id,
         "axes": cell.axes,
@@ -71,7 +83,8 @@ def _cell(cell: CellView) -> dict[str, Any]:
         "outcome": cell.outcome,
         "reason": cell.reason,
         "error": _error(cell.error),
-        "cases": [_case(case, announced) for case in sorted(cell.cases, key=case_order)],
+        "counts": dict(sorted(Counter(case.outcome for case in cell.cases).items())),
+        "cases": [_case(case, announced) for case in cases],
     }
 
 

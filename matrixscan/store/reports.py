@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import shutil
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from matrixscan.records.types import Record
@@ -47,6 +48,23 @@ class Reports:
         write_atomically(self.record_path(record.id), data)
         return data
 
+    def hand_over(self, cells: Iterable[str], other: Reports) -> None:
+        """Copy locks, logs and pictures of combinations to another folder."""
+        for cell in cells:
+            locks = (path for path in (self.folder / "locks").glob("*.txt") if _concerns(path, cell))
+            log = self.log_path(cell)
+            for source in (*locks, *([log] if log.is_file() else [])):
+                write_atomically(other.folder / source.relative_to(self.folder), source.read_bytes())
+            pictures = self.picture_path(cell, "").parent
+            target = other.picture_path(cell, "").parent
+            shutil.rmtree(target, ignore_errors=True)
+            if pictures.is_dir():
+                shutil.copytree(pictures, target)
+
+    def drop_records(self) -> None:
+        """Delete the records; their cases are in a table now."""
+        shutil.rmtree(self.folder / "records", ignore_errors=True)
+
     def write_texts(self, texts: dict[str, str]) -> None:
         """Write reports by file name."""
         for name, text in texts.items():
@@ -57,3 +75,8 @@ class Reports:
         for path in self.folder.glob("constraints-*.txt"):
             if path.name not in keep:
                 path.unlink()
+
+
+def _concerns(lock: Path, cell: str) -> bool:
+    """Tell whether a lock is that of a combination, or of a probe beside it."""
+    return lock.name == f"{cell}.txt" or lock.name.startswith(f"{cell}.")

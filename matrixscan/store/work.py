@@ -56,7 +56,7 @@ class CellWork:
             return None
         return done if hashlib.sha256(record.read_bytes()).hexdigest() == done.record_sha256 else None
 
-    def finish(self, key: str, record: bytes, scan: str, cases: tuple[str, ...], seconds: float) -> None:
+    def finish(self, key: str, record: bytes, scan: str, cases: tuple[str, ...], seconds: float = 0.0) -> None:
         """Vouch for a record just written."""
         done = Done(key, hashlib.sha256(record).hexdigest(), scan, cases, seconds)
         write_atomically(self._done, msgspec.json.encode(done))
