@@ -13,7 +13,7 @@ import msgspec
 from matrixscan.catalog.types import Asked
 from matrixscan.errors import MatrixFileError, MatrixNotFoundError, did_you_mean
 from matrixscan.matrix.asked import Sources, meaning_of, read_catalog, read_sources
-from matrixscan.matrix.cases import read_cases
+from matrixscan.matrix.cases import read_cases, read_opsets
 from matrixscan.matrix.companions import check_axes
 from matrixscan.matrix.ids import combination_id
 from matrixscan.matrix.layout import CasesTable, MatrixFile
@@ -181,20 +181,22 @@ def _probes(raw: Mapping[str, Any], known: Collection[str], base: Path, problems
     if len(problems) > before and not lists:
         return Probes()
     probes = resolve_probes(lists, known, base, problems)
-    return msgspec.structs.replace(probes, variants=_variants(lists.get("variants", {}), probes, problems))
-
-
-def _variants(
-    variants: Mapping[str, tuple[str, ...]], probes: Probes, problems: Problems
-) -> dict[str, tuple[str, ...]]:
-    names = [probe_name(entry) for entry in (*probes.judge, *probes.also)]
+    variants, opsets = lists.get("variants", {}), lists.get("opsets", {})
+    for key, table in (("variants", variants), ("opsets", opsets)):
+        _check_named(table, f"probes.{key}", probes, problems)
     for name, listed in variants.items():
-        path = join("probes.variants", name)
+        check_list(listed, join("probes.variants", name), problems)
+        check_parts(listed, join("probes.variants", name), problems)
+    for name, by_exporter in opsets.items():
+        read_opsets(by_exporter, join("probes.opsets", name), problems)
+    return msgspec.structs.replace(probes, variants=dict(variants), opsets=dict(opsets))
+
+
+def _check_named(table: Mapping[str, object], path: str, probes: Probes, problems: Problems) -> None:
+    names = [probe_name(entry) for entry in (*probes.judge, *probes.also)]
+    for name in table:
         if name not in names:
-            problems.add(path, f"no probe {name!r} in judge or also; {did_you_mean(name, names)}")
-        check_list(listed, path, problems)
-        check_parts(listed, path, problems)
-    return dict(variants)
+            problems.add(join(path, name), f"no probe {name!r} in judge or also; {did_you_mean(name, names)}")
 
 
 def _check_expected(expect: Expect, rows: tuple[Row, ...], problems: Problems) -> None:

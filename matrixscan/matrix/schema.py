@@ -71,6 +71,7 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         "judge": {"description": "Probes that decide a combination's verdict: names, globs or paths."},
         "also": {"description": "Probes that run and are shown, and decide nothing."},
         "variants": {"description": "Probe = the variants to run, for probes that stand for many models."},
+        "opsets": {"description": "Probe = exporter = the opsets to write instead of the probe's own."},
     },
     "CasesTable": {
         "exporters": {

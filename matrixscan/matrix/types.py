@@ -20,6 +20,7 @@ class Probes(_Table, frozen=True):
     judge: tuple[str, ...] = ()  # these decide a combination's verdict
     also: tuple[str, ...] = ()  # these run and are shown, and decide nothing
     variants: dict[str, tuple[str, ...]] = {}  # probe -> the variants to run instead of all of its own
+    opsets: dict[str, dict[str, tuple[int, ...]]] = {}  # probe -> exporter -> opsets instead of the probe's own
 
 
 class Cases(_Table, frozen=True):

@@ -197,6 +197,7 @@ def _cases(probe: Probe, matrix: Matrix) -> Iterator[Case]:
     for variant in _variants(probe, matrix):
         for exporter in probe.exporters or rules.exporters:
             opsets = {exporter: exporters()[exporter].opsets} | rules.opsets | (probe.opsets or {})
+            opsets |= matrix.probes.opsets.get(probe.name, {})
             lanes = itertools.product(
                 opsets[exporter],
                 probe.precisions or rules.precisions,

@@ -101,6 +101,19 @@ VARIANT_PROBLEMS = {
 }
 
 
+def test_opsets_of_a_probe_can_be_chosen(read, problems):
+    opsets = "[probes.opsets]\nop_one = { torchscript = [13], dynamo = [18, 19] }\n"
+    plain = read(COMBINATION + PROBES)
+    assert plain.probes.opsets == {}
+    assert read(COMBINATION + PROBES + opsets).probes.opsets == {"op_one": {"torchscript": (13,), "dynamo": (18, 19)}}
+    wrong = "[probes.opsets]\nop_oen = { torchscript = [13] }\nop_one = { torchscirpt = [13], dynamo = [99] }\n"
+    assert problems(COMBINATION + PROBES + wrong) == [
+        "probes.opsets.op_oen: no probe 'op_oen' in judge or also; did you mean 'op_one'?",
+        "probes.opsets.op_one.torchscirpt: unknown exporter 'torchscirpt'; did you mean 'torchscript'?",
+        "probes.opsets.op_one.dynamo[0]: opset 99 is out of range 7 to 30",
+    ]
+
+
 @pytest.mark.parametrize(("line", "expected"), VARIANT_PROBLEMS.values(), ids=VARIANT_PROBLEMS)
 def test_a_problem_of_the_chosen_variants(problems, line, expected):
     assert problems(COMBINATION + PROBES + f"[probes.variants]\n{line}\n") == [expected]
