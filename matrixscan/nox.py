@@ -33,6 +33,8 @@ _EXIT_FILE = "MATRIXSCAN_EXIT_FILE"
 _SCAN = "MATRIXSCAN_SCAN"
 #: Nox's options that choose sessions, with what is glued to them (`-stests`, `-rs`, `--session=tests`).
 _SELECTING = re.compile(r"-[hlrvxNR]*[sekt](.*)|--(?:sessions?|keywords|tags)(?:=(.*))?", re.DOTALL)
+_SESSIONS = "scan|plan|report|cell|export_side|run_side"
+_LOCK = "lock"
 _LISTING = re.compile(r"-[hrvxNR]*l.*|--list(?:-sessions)?|--json|--usage", re.DOTALL)
 
 
@@ -66,23 +68,26 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     os.environ.setdefault(_SCAN, f"{time.time():.3f}")
     _take_over_exit_code()
     own, after = _split(sys.argv)
-    ours = _asks_for_us(own, prefix)
+    ours = _asks_for(own, prefix, _SESSIONS)
+    locks = _asks_for(own, prefix, _LOCK) and _selection(own) is not None
     try:
-        arguments = _parse(after if ours else [], matrix)
+        arguments = _parse(after if ours or locks else [], matrix)
+        _register_lock(prefix, arguments)
         plan = _plan(arguments)
     except MatrixscanError as error:
         listing = any(_LISTING.fullmatch(word) for word in own)
-        if listing or ours:
+        if listing or (ours and not locks):
             sys.stderr.write(f"{error}\n")
-        if ours and not listing:
+        if ours and not listing and not locks:
             raise SystemExit(error.exit_code) from None
         _register_broken(prefix, error)
         return
-    if not ours:
+    if not ours and not locks:
         # Sessions of ours that run all the same (by -k, say) must not leave out what they were told.
         arguments.unread = after
     _register_scan(prefix, arguments, _register_environments(prefix, arguments, plan))
     _register_plan(prefix, arguments)
+    _register_report(prefix, arguments)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -91,10 +96,10 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def _asks_for_us(words: list[str], prefix: str) -> bool:
+def _asks_for(words: list[str], prefix: str, names: str) -> bool:
     """Return whether one of our sessions was asked for; without -s the noxfile's default may be ours."""
     asked = _selection(words)
-    name = rf"(?<![\w-]){re.escape(prefix)}(?:scan|plan|cell|export_side|run_side)(?![\w-])"
+    name = rf"(?<![\w-]){re.escape(prefix)}(?:{names})(?![\w-])"
     return asked is None or any(re.search(name, word) for word in asked)
 
 
@@ -241,6 +246,31 @@ def _register_plan(prefix: str, arguments: argparse.Namespace) -> None:
 
         del session
         sys.stdout.write(describe_plan(_request(arguments)))
+
+
+def _register_report(prefix: str, arguments: argparse.Namespace) -> None:
+    @nox.session(name=f"{prefix}report", venv_backend="none", default=False)
+    @_guarded
+    def report(session: nox.Session) -> None:
+        """Write the reports again from what was measured, without scanning."""
+        from matrixscan.commands import report as derive  # noqa: PLC0415
+
+        outcome = derive(_request(arguments), scanned=False)
+        sys.stdout.write(outcome.text)
+        sys.stdout.flush()
+        if outcome.exit_code:
+            _fail(session, outcome.exit_code)
+
+
+def _register_lock(prefix: str, arguments: argparse.Namespace) -> None:
+    @nox.session(name=f"{prefix}lock", venv_backend="none", default=False)
+    @_guarded
+    def lock(session: nox.Session) -> None:
+        """Ask the package index what the selectors of the matrix mean now; say what is new."""
+        from matrixscan.commands import lock as freeze  # noqa: PLC0415
+
+        del session
+        sys.stdout.write(freeze(str(arguments.matrix)).text)
 
 
 def _register_broken(prefix: str, error: MatrixscanError) -> None:

@@ -17,9 +17,7 @@ from matrixscan.store.reports import Reports
 def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
     """Scan every selected cell and report."""
     plans = load_plans(request)
-    check_disk(request, plans)
-    if is_factored(plans) or has_many_cases(plans.full):
-        adopt_locks(plans, Reports(places().reports, plans.full.matrix.name))
+    _prepare(request, plans)
     if is_factored(plans):
         scan_sides(request, plans, listener, executor, jobs)
     else:
@@ -27,9 +25,17 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
     return report(request)
 
 
+def _prepare(request: Request, plans: Plans) -> None:
+    """Refuse what the disk will not hold, and begin with what is published."""
+    check_disk(request, plans)
+    if is_factored(plans) or has_many_cases(plans.full):
+        adopt_locks(plans, Reports(places().reports, plans.full.matrix.name))
+
+
 def scan_cell(request: Request, cell: str, listener: Listener) -> None:
     """Scan one cell, or one side of a factored plan; the report is another step."""
     plans = load_plans(request)
+    _prepare(request, plans)
     found = side_tasks(request, plans, cell) if is_factored(plans) else tasks(request, plans)
     execute([task for task in found if task.cell.id == cell], listener, "serial", 1)
 
