@@ -85,7 +85,7 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     if not ours and not locks:
         # Sessions of ours that run all the same (by -k, say) must not leave out what they were told.
         arguments.unread = after
-    _register_scan(prefix, arguments, _register_environments(prefix, arguments, plan))
+    _register_scan(prefix, arguments, plan)
     _register_plan(prefix, arguments)
     _register_report(prefix, arguments)
 
@@ -149,7 +149,12 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from matrixscan.plan.expand import make_plan  # noqa: PLC0415
 
     matrix = read_matrix(arguments.matrix)
-    return make_plan(matrix, only_probes=arguments.probe, exclude=arguments.exclude)
+    extra: tuple[dict[str, str], ...] = ()
+    if matrix.strategy == "boundary":
+        from matrixscan.store.reports import Reports  # noqa: PLC0415  no other strategy adds rows
+
+        extra = Reports(Path("reports"), matrix.name).searched()
+    return make_plan(matrix, only_probes=arguments.probe, exclude=arguments.exclude, extra=extra)
 
 
 def _guarded(body: Callable[..., None]) -> Callable[..., None]:
@@ -223,14 +228,19 @@ def _register_cells(
     return [f"{name}({cell.id})" for cell in cells]
 
 
-def _register_scan(prefix: str, arguments: argparse.Namespace, requires: list[str]) -> None:
+def _register_scan(prefix: str, arguments: argparse.Namespace, plan: Plan) -> None:
+    requires = _register_environments(prefix, arguments, plan)
+
     @nox.session(name=f"{prefix}scan", venv_backend="none", requires=requires, allow_parallel=True)
     @_guarded
     def scan(session: nox.Session) -> None:
         """Scan every combination of the matrix; write and show the table and the known-good pins."""
-        from matrixscan.commands import report  # noqa: PLC0415
+        # Every environment has its record by now; only a search for boundaries has more to do.
+        from matrixscan import commands  # noqa: PLC0415
 
-        outcome = report(_request(arguments))
+        request = _request(arguments)
+        searching = plan.matrix.strategy == "boundary"
+        outcome = commands.scan(request, _listen) if searching else commands.report(request)
         sys.stdout.write(outcome.text)
         sys.stdout.flush()
         if outcome.exit_code:

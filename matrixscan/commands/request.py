@@ -13,6 +13,7 @@ from matrixscan.execution.task import Options, Places
 from matrixscan.matrix.reader import find_matrix, read_matrix
 from matrixscan.plan.expand import make_plan
 from matrixscan.plan.types import Plan
+from matrixscan.store.reports import Reports
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -63,10 +64,11 @@ def load_plans(request: Request) -> Plans:
     matrix = read_matrix(find_matrix(request.matrix))
     if request.joint:
         matrix = msgspec.structs.replace(matrix, name=f"{matrix.name}_joint", plan="joint")
-    full = _sampled(make_plan(matrix), request)
+    extra = Reports(places().reports, matrix.name).searched() if matrix.strategy == "boundary" else ()
+    full = _sampled(make_plan(matrix, extra=extra), request)
     if not (request.probes or request.exclude or request.cells):
         return Plans(full, full)
-    selected = make_plan(matrix, only_probes=request.probes, exclude=request.exclude, cells=request.cells)
+    selected = make_plan(matrix, only_probes=request.probes, exclude=request.exclude, cells=request.cells, extra=extra)
     return Plans(full, _sampled(selected, request))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from matrixscan.commands.boundary import search
 from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, sides_of, store_folder
 from matrixscan.commands.planning import check_disk
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
 from matrixscan.commands.wide import adopt_locks, has_many_cases
 from matrixscan.execution.executors import execute
-from matrixscan.execution.task import Listener, Task
+from matrixscan.execution.task import Listener, Notice, Task
 from matrixscan.store.reports import Reports
 
 
@@ -18,10 +19,14 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
     """Scan every selected cell and report."""
     plans = load_plans(request)
     _prepare(request, plans)
-    if is_factored(plans):
-        scan_sides(request, plans, listener, executor, jobs)
-    else:
-        execute(tasks(request, plans), listener, executor, jobs)
+
+    def measure(now: Plans) -> None:
+        if is_factored(now):
+            scan_sides(request, now, listener, executor, jobs)
+        else:
+            execute(tasks(request, now), listener, executor, jobs)
+
+    search(request, plans, measure, lambda text: listener(Notice(plans.full.matrix.name, "search", text, 0.0)))
     return report(request)
 
 

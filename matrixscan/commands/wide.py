@@ -50,12 +50,27 @@ def publish_sides(plans: Plans, reports: Reports) -> None:
     if is_wide(plan):
         _publish_tables(plan, sides, reports.folder)
         return
-    ran = {cell.id: RunSide(side_record(plan, cell.id)) for cell in sides.runs}
-    for cell in plan.cells:
-        export, run = sides.pairs[cell.id]
-        record = join(cell.id, cell.axes, side_record(plan, export), ran[run])
-        if record is not None:
-            reports.write(record)
+    for record in _joined(plan, sides):
+        reports.write(record)
+
+
+def _joined(plan: Plan, sides: Sides) -> Iterator[Record]:
+    """Yield the record of every combination whose sides were measured; those of one run side one after the other."""
+    exported = {cell.id: side_record(plan, cell.id) for cell in sides.exports}
+    for run in sides.runs:
+        ran = RunSide(side_record(plan, run.id))
+        for cell in plan.cells:
+            export, other = sides.pairs[cell.id]
+            record = join(cell.id, cell.axes, exported[export], ran) if other == run.id else None
+            if record is not None:
+                yield record
+
+
+def combination_records(plans: Plans, reports: Reports) -> Iterator[Record]:
+    """Yield the record of every combination that was measured, whichever way."""
+    if plans.full.matrix.plan == "factored":
+        return _joined(plans.full, sides_of(plans.full))
+    return iter(joint_records(plans, reports))
 
 
 def has_many_cases(plan: Plan) -> bool:

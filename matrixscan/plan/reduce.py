@@ -16,6 +16,8 @@ from matrixscan.matrix.axes import version_key
 from matrixscan.matrix.types import Reduction
 
 Row = dict[str, str]
+#: How many versions of each axis boundary may begin with where all of them take too much of the budget.
+_FEWER = (9, 5, 3, 2)
 _PAIRS = 2
 # Every attempt breaks ties in another order and the smallest result is kept; the work is bounded, not the time, or
 # two machines would choose different rows.
@@ -115,9 +117,34 @@ def _one_at_a_time(rows: Sequence[Row], reduction: Reduction) -> list[int]:
 
 
 def _start(rows: Sequence[Row], seeds: Sequence[Row], budget: int) -> list[int]:
-    """Return what boundary starts with: every pair, or every version alone where pairs take over half the budget."""
-    pairs = _covering(rows, _PAIRS, seeds)
-    return (pairs if 2 * len(pairs) <= budget else _covering(rows, 1, seeds))[:budget]
+    """Return what boundary starts with, half the budget at most: every pair, every version, or some of each axis.
+
+    Of fewer versions the oldest and the newest are always there: a flip between them can be found by halving.
+    """
+    chosen = _covering(rows, _PAIRS, seeds)
+    if 2 * len(chosen) > budget:
+        chosen = _covering(rows, 1, seeds)
+    for count in _FEWER:
+        if 2 * len(chosen) <= budget:
+            break
+        places = _thinned(rows, count, seeds)
+        some = [rows[at] for at in places]
+        chosen = [places[at] for at in _covering(some, 1, seeds)] if some else chosen
+    return chosen[:budget]
+
+
+def _thinned(rows: Sequence[Row], count: int, seeds: Sequence[Row]) -> list[int]:
+    """Return the rows of which every version is among `count` evenly spread ones of its axis, and those of seeds."""
+    kept = {}
+    for axis in {axis for row in rows for axis in row}:
+        versions = sorted({row.get(axis) for row in rows}, key=lambda version: version_order(axis, version))
+        last = len(versions) - 1
+        kept[axis] = {versions[round(last * step / (count - 1))] for step in range(count)}
+    return [
+        at
+        for at, row in enumerate(rows)
+        if all(row.get(axis) in some for axis, some in kept.items()) or any(matches(row, seed) for seed in seeds)
+    ]
 
 
 def _covering(rows: Sequence[Row], size: int, seeds: Sequence[Row]) -> list[int]:
