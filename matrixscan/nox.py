@@ -129,6 +129,9 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
     parser.add_argument("--relock", action="store_true", help="resolve again instead of using the locks in reports/")
     parser.add_argument("--keep-env", action="store_true", help="keep the environments under .matrixscan/")
     parser.add_argument("--reclaim", action="store_true", help="delete downloaded wheels when no longer needed")
+    parser.add_argument("--joint", action="store_true", help="of a factored matrix: everything in one environment")
+    parser.add_argument("--sample", type=float, default=1.0, help="share of the combinations of a joint scan")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the sample")
     known, others = parser.parse_known_args(arguments)
     from matrixscan.matrix.reader import find_matrix  # noqa: PLC0415  nothing is read unless register() is called
 
@@ -145,16 +148,10 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    from matrixscan.matrix.reader import read_matrix  # noqa: PLC0415  nothing is read unless register() is called
-    from matrixscan.plan.expand import make_plan  # noqa: PLC0415
+    from matrixscan.plan.load import load_plans  # noqa: PLC0415  nothing is read unless register() is called
 
-    matrix = read_matrix(arguments.matrix)
-    extra: tuple[dict[str, str], ...] = ()
-    if matrix.strategy == "boundary":
-        from matrixscan.store.reports import Reports  # noqa: PLC0415  no other strategy adds rows
-
-        extra = Reports(Path("reports"), matrix.name).searched()
-    return make_plan(matrix, only_probes=arguments.probe, exclude=arguments.exclude, extra=extra)
+    named = {name: getattr(arguments, name) for name in ("exclude", "joint", "sample", "seed")}
+    return load_plans(arguments.matrix, Path("reports"), probes=arguments.probe, **named).selected
 
 
 def _guarded(body: Callable[..., None]) -> Callable[..., None]:
@@ -189,7 +186,16 @@ def _request(arguments: argparse.Namespace) -> Request:
         reclaim=arguments.reclaim,
         scan=os.environ[_SCAN],
     )
-    return Request(str(arguments.matrix), tuple(arguments.probe), tuple(arguments.exclude), (), options)
+    return Request(
+        str(arguments.matrix),
+        tuple(arguments.probe),
+        tuple(arguments.exclude),
+        (),
+        options,
+        joint=arguments.joint,
+        sample=arguments.sample,
+        seed=arguments.seed,
+    )
 
 
 def _register_environments(prefix: str, arguments: argparse.Namespace, plan: Plan) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-from matrixscan.catalog.index import Index
 from matrixscan.catalog.lock import lock_path, lock_text, make_lock, news, read_lock
 from matrixscan.commands.request import Outcome
 from matrixscan.matrix.reader import find_matrix, read_asked, read_matrix
@@ -18,6 +17,8 @@ def lock(matrix: str) -> Outcome:
         MatrixFileError: the matrix has problems.
         IndexUnreachableError: an index does not answer and did not earlier.
     """
+    from matrixscan.catalog.index import Index  # noqa: PLC0415  HTTP takes longer to import than most commands take
+
     file = find_matrix(matrix)
     asked = read_asked(file)
     path = lock_path(file)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import random
 import time
 from pathlib import Path
 
 import msgspec
 
 from matrixscan.execution.task import Options, Places
-from matrixscan.matrix.reader import find_matrix, read_matrix
-from matrixscan.plan.expand import make_plan
-from matrixscan.plan.types import Plan
-from matrixscan.store.reports import Reports
+from matrixscan.matrix.reader import find_matrix
+from matrixscan.plan import load as plan_load
+from matrixscan.plan.types import Plans
+
+__all__ = ["Outcome", "Plans", "Request", "load_plans", "measured_places", "new_scan", "places"]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -36,13 +35,6 @@ class Outcome(msgspec.Struct, frozen=True):
     exit_code: int
 
 
-class Plans(msgspec.Struct, frozen=True):
-    """Everything the matrix says, and the part of it that was asked for."""
-
-    full: Plan
-    selected: Plan
-
-
 def places() -> Places:
     """Return where reports and work folders of the current project are."""
     return Places(Path.cwd() / "reports", Path.cwd() / ".matrixscan")
@@ -61,21 +53,13 @@ def new_scan() -> str:
 
 def load_plans(request: Request) -> Plans:
     """Read the matrix and expand it, whole and as selected. Never touches the network."""
-    matrix = read_matrix(find_matrix(request.matrix))
-    if request.joint:
-        matrix = msgspec.structs.replace(matrix, name=f"{matrix.name}_joint", plan="joint")
-    extra = Reports(places().reports, matrix.name).searched() if matrix.strategy == "boundary" else ()
-    full = _sampled(make_plan(matrix, extra=extra), request)
-    if not (request.probes or request.exclude or request.cells):
-        return Plans(full, full)
-    selected = make_plan(matrix, only_probes=request.probes, exclude=request.exclude, cells=request.cells, extra=extra)
-    return Plans(full, _sampled(selected, request))
-
-
-def _sampled(plan: Plan, request: Request) -> Plan:
-    """Leave a share of the combinations, chosen by the seed: the same ones on every machine."""
-    if request.sample >= 1 or request.cells:
-        return plan
-    names = sorted(cell.id for cell in plan.cells)
-    kept = set(random.Random(request.seed).sample(names, math.ceil(request.sample * len(names))))  # noqa: S311  no secret
-    return msgspec.structs.replace(plan, cells=tuple(cell for cell in plan.cells if cell.id in kept))
+    return plan_load.load_plans(
+        find_matrix(request.matrix),
+        places().reports,
+        probes=request.probes,
+        exclude=request.exclude,
+        cells=request.cells,
+        joint=request.joint,
+        sample=request.sample,
+        seed=request.seed,
+    )

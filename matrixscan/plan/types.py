@@ -58,3 +58,10 @@ class Plan(msgspec.Struct, frozen=True):
     infeasible: tuple[Excluded, ...] = ()
     rows: tuple[dict[str, str], ...] = ()  # all that are feasible; `cells` are those that the strategy chose
     coverage: str = ""  # of the feasible rows by the chosen ones, in words; empty where all are chosen
+
+
+class Plans(msgspec.Struct, frozen=True):
+    """Everything the matrix says, and the part of it that was asked for."""
+
+    full: Plan
+    selected: Plan

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from matrixscan.errors import DamagedFileError
+from matrixscan.plan.load import SEARCHED, read_searched
 from matrixscan.records.types import Record
 from matrixscan.records.upgrade import decode_record, encode_record
 from matrixscan.store.files import write_atomically
-
-_SEARCHED = "searched.json"
 
 
 class Reports:
@@ -66,24 +64,10 @@ class Reports:
             if pictures.is_dir():
                 shutil.copytree(pictures, target)
 
-    def searched(self) -> tuple[dict[str, str], ...]:
-        """Return the rows that a search for boundaries added to those of the matrix.
-
-        Raises:
-            DamagedFileError: the file is none of ours.
-        """
-        path = self.folder / _SEARCHED
-        if not path.is_file():
-            return ()
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=tuple[dict[str, str], ...])
-        except msgspec.MsgspecError as error:
-            raise DamagedFileError(path, str(error), "delete it; the search begins anew") from None
-
     def add_searched(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Keep rows that a search added."""
-        lines = ",\n".join(f"  {msgspec.json.encode(row).decode()}" for row in (*self.searched(), *rows))
-        write_atomically(self.folder / _SEARCHED, f"[\n{lines}\n]\n".encode())
+        lines = ",\n".join(f"  {msgspec.json.encode(row).decode()}" for row in (*read_searched(self.folder), *rows))
+        write_atomically(self.folder / SEARCHED, f"[\n{lines}\n]\n".encode())
 
     def drop_records(self) -> None:
         """Delete the records; their cases are in a table now."""
