@@ -69,13 +69,14 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     _take_over_exit_code()
     own, after = _split(sys.argv)
     ours = _asks_for(own, prefix, _SESSIONS)
+    listing = any(_LISTING.fullmatch(word) for word in own)
     locks = _asks_for(own, prefix, _LOCK) and _selection(own) is not None
     try:
         arguments = _parse(after if ours or locks else [], matrix)
-        _register_lock(prefix, arguments)
+        if locks or listing:  # no keyword that leaves out others shall ask an index
+            _register_lock(prefix, arguments)
         plan = _plan(arguments)
     except MatrixscanError as error:
-        listing = any(_LISTING.fullmatch(word) for word in own)
         if listing or (ours and not locks):
             sys.stderr.write(f"{error}\n")
         if ours and not listing and not locks:

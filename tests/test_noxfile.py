@@ -128,6 +128,7 @@ def test_a_bad_matrix_breaks_no_other_session(other, tmp_path):
     assert {line.split()[1] for line in listed.stdout.splitlines() if line[:2] in {"* ", "- "}} == {
         "scan",
         "plan",
+        "lock",
         "tests",
     }
     for words in (["-s", "scan"], [], ["-k", "not tests and not sc"]):
