@@ -147,6 +147,7 @@ def resolve(
     inputs = inputs_digest(requirements, python, constraints, as_of)
     head = f"# Pins with hashes for {title}. Install with --require-hashes.\n"
     head += f"# matrixscan-inputs: {inputs}\n# matrixscan-torch: {torch_index}\n"
+    head += f"# matrixscan-asof: {as_of}\n" if as_of else ""
     lock = LockFile(head + done.output, inputs, torch_index)
     _check_answer(requirements, lock)
     return lock

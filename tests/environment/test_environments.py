@@ -144,7 +144,9 @@ def test_a_lock_is_installed_exactly_and_only_once(environment, lock, tmp_path, 
 def test_packages_nobody_named_are_taken_as_of_a_day(environment):
     def packages(as_of):
         more = {"interpreter": environment.python, "python": "3.8", "torch_index": "pypi", "title": "a test"}
-        return resolve(["pytest==7.4.4"], as_of=as_of, **more).packages
+        lock = resolve(["pytest==7.4.4"], as_of=as_of, **more)
+        assert (f"# matrixscan-asof: {as_of}\n" in lock.text) == (as_of is not None)
+        return lock.packages
 
     # iniconfig 2.0.0 is of January 2023; what is named itself may be younger than the day.
     assert packages("2022-12-01") | {"iniconfig": "1.1.1", "pytest": "7.4.4"} == packages("2022-12-01")
