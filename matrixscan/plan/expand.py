@@ -18,6 +18,7 @@ from matrixscan.matrix.selection import is_file, is_path, probe_name, split_row
 from matrixscan.matrix.types import Matrix, Probe
 from matrixscan.plan.choose import choose
 from matrixscan.plan.ids import case_id, combination_id
+from matrixscan.plan.opsets import check_lane
 from matrixscan.plan.types import Case, Cell, Excluded, Plan
 
 
@@ -67,14 +68,19 @@ def make_plan(
     probes = tuple(read_probe(choice.file) for choice in kept)
     cases = tuple(case for probe in probes for case in _cases(probe, matrix))
     _check_lanes(matrix, probes, cases)
+    unread = _unread(choice.feasible, cases) if matrix.catalog is not None else ()
+    gone = {excluded.id for excluded in unread}
+    kept_cells = tuple(cell for cell in kept_cells if cell.id not in gone)
+    if not kept_cells:
+        raise NothingSelectedError("no combination is left", unread[0].words)
     return Plan(
         matrix=matrix,
         cells=kept_cells,
         probes=probes,
         judged=tuple(judged),
         cases=cases,
-        infeasible=choice.infeasible,
-        rows=choice.feasible,
+        infeasible=(*choice.infeasible, *unread),
+        rows=tuple(row for row in choice.feasible if combination_id(row) not in gone) if gone else choice.feasible,
         coverage="" if len(choice.chosen) == len(choice.feasible) else choice.coverage.words,
     )
 
@@ -182,6 +188,18 @@ def _check_known(
     for pattern in exclude:
         if not any(_matches(name, [pattern]) for name in names):
             raise UnknownNameError("probe or combination", pattern, names)
+
+
+def _unread(rows: Sequence[Mapping[str, str]], cases: Sequence[Case]) -> tuple[Excluded, ...]:
+    """Return the rows whose runner reads no opset of any lane."""
+    lanes = {(case.runner, case.opset) for case in cases if not case.witness}
+    found = []
+    for row in rows:
+        problems = [check_lane(row, runner, opset) for runner, opset in sorted(lanes)]
+        first = problems[0]
+        if first is not None and all(problems):
+            found.append(Excluded(combination_id(row), dict(row), first.rule, first.words))
+    return tuple(found)
 
 
 def _check_lanes(matrix: Matrix, probes: Sequence[Probe], cases: Sequence[Case]) -> None:

@@ -1,9 +1,13 @@
+import datetime as dt
 import itertools
 
+import msgspec
 import pytest
 
+from matrixscan.catalog.types import CatalogLock
 from matrixscan.errors import NothingSelectedError, ProbeFileError, UnknownNameError
 from matrixscan.matrix.reader import read_matrix
+from matrixscan.matrix.types import Cases, Expect, Index, Limits, Matrix, Probes, Tolerances
 from matrixscan.plan.expand import make_plan
 
 FIRST = "py38-torch1.11.0-onnx1.14.1"
@@ -188,3 +192,29 @@ def test_filters_that_leave_nothing_are_an_error(matrix, filters, text):
     with pytest.raises(NothingSelectedError) as caught:
         make_plan(matrix, **filters)
     assert str(caught.value) == text
+
+
+def test_a_runtime_that_reads_no_opset_of_any_lane_is_infeasible(tmp_path):
+    rows = [{"python": "3.11", "torch": "2.4.1", "onnx": "1.16.1", "onnxruntime": one} for one in ("1.15.1", "1.18.1")]
+    lock = CatalogLock(1, dt.datetime.now(dt.UTC), "default", "", {}, {})
+    matrix = Matrix(
+        name="m",
+        path=str(tmp_path / "m.toml"),
+        description="",
+        rows=tuple(rows),
+        probes=Probes(judge=("op_norms",)),
+        cases=Cases(exporters=("dynamo",), opsets={"dynamo": (20,)}),
+        tolerances=Tolerances(),
+        limits=Limits(),
+        index=Index(),
+        expect=Expect(),
+        catalog=lock,
+    )
+    plan = make_plan(matrix)
+    assert [cell.axes["onnxruntime"] for cell in plan.cells] == ["1.18.1"]
+    assert plan.rows == (rows[1],)
+    (excluded,) = plan.infeasible
+    assert (excluded.rule, excluded.axes) == ("opset", rows[0])
+    assert "reads opsets up to 19" in excluded.words
+    known = msgspec.structs.replace(matrix, cases=Cases(exporters=("dynamo",), opsets={"dynamo": (18, 20)}))
+    assert len(make_plan(known).cells) == 2
