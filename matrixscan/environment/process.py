@@ -139,6 +139,10 @@ class Watched:
         """Return the resident bytes of the process and its descendants."""
         return sum(_resident(process) for process in _tree(self._process.pid))
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the process and its descendants, also of those it has waited for."""
+        return sum(_cpu_seconds(process) for process in _tree(self._process.pid))
+
     def kill(self) -> None:
         """End the process and every descendant, also those it left behind when it died."""
         if self._process.poll() is None:
@@ -191,6 +195,14 @@ def _resident(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _keep_log(stream: IO[bytes], log: Path) -> None:
