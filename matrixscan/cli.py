@@ -107,6 +107,19 @@ def init(folder: Annotated[str, typer.Argument(help="your project's folder")] = 
 
 
 @app.command()
+def artifact(
+    model: Annotated[str, typer.Argument(help="the ONNX file")],
+    inputs: Annotated[list[str], typer.Argument(help="an .npz for each sample: name -> array")],
+    *,
+    outputs: Annotated[list[str] | None, typer.Option(help="an .npz with what is right, for each sample")] = None,
+    matrix_out: Annotated[str, typer.Option(help="the matrix to write, for example matrices/mymodel.toml")],
+) -> None:
+    """Write a matrix that runs a model without its source in several releases of ONNX Runtime."""
+    for line in commands.write_artifact_matrix(model, inputs, outputs or (), matrix_out):
+        typer.echo(line)
+
+
+@app.command()
 def probe(
     file: Annotated[str, typer.Argument(help="a probe: a file, a name, or table.toml#row")],
     matrix: Annotated[str, typer.Option(help="matrix whose combinations are meant")] = "default",

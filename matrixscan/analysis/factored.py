@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
 from matrixscan.plan.factor import unit_id
-from matrixscan.records.types import CaseRecord, Error, Record
+from matrixscan.records.types import CaseRecord, Error, Record, StageRecord
 
 EVIDENCE = "factored"
+
+_Found = TypeVar("_Found", CaseRecord, StageRecord)
 
 
 class RunSide:
@@ -41,6 +44,47 @@ def join(combination: str, axes: Mapping[str, str], export: Record | None, run: 
         cases=cases,
         timings={},
     )
+
+
+def lent(combination: str, axes: Mapping[str, str], reference: Record | None, run: RunSide) -> Record | None:
+    """Return the record of a combination that ran a model without a source; None where it did not yet.
+
+    Whatever keeps the reference from being made says nothing about the combination, whose cases are then skipped.
+    """
+    if reference is None:
+        return None
+    missing = tuple(_without_reference(stage) for stage in reference.stages if stage.outcome != "passed")
+    ready = not missing and any(case.outcome == "passed" for case in reference.cases)
+    if run.record is None and ready:
+        return None
+    ran = reference if run.record is None else run.record
+    broken = missing or tuple(stage for stage in ran.stages if stage.outcome != "passed")
+    return msgspec.structs.replace(
+        ran,
+        id=combination,
+        axes=dict(axes),
+        resolved={} if run.record is None else ran.resolved,
+        evidence=EVIDENCE,
+        lock=None if run.record is None else ran.lock,
+        probes=reference.probes,
+        stages=missing or ran.stages,
+        cases=() if broken else tuple(filter(None, (_lent_case(case, run.cases) for case in reference.cases))),
+        timings={},
+    )
+
+
+def _lent_case(case: CaseRecord, ran: Mapping[str, CaseRecord]) -> CaseRecord | None:
+    if case.outcome in {"passed", "skipped", "infra"}:
+        return _joined(case, ran)
+    return msgspec.structs.replace(_without_reference(case), reason="error")
+
+
+def _without_reference(found: _Found) -> _Found:
+    """Return a stage or case that failed where the reference is made, as one that was skipped everywhere."""
+    said = f"{found.error.type}: {found.error.message}" if found.error else "no words"
+    words = f"{found.stage}: {found.outcome} where the reference is made ({said})"
+    fix = "correct [artifact], name `outputs` in it, or put another row first"
+    return msgspec.structs.replace(found, outcome="skipped", error=Error("NoReference", f"{words}; {fix}"))
 
 
 def _joined(case: CaseRecord, ran: Mapping[str, CaseRecord]) -> CaseRecord | None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from matrixscan.harness.protocol import OUTCOMES, STAGES
+from matrixscan.harness.protocol import FILE_EXPORTER, OUTCOMES, STAGES
 from matrixscan.records.types import CaseRecord, Error, OutputMetrics, Record
 
 GOOD = "good"
@@ -170,6 +170,8 @@ def _settle(case: CaseRecord) -> CaseRecord:
 
 
 def _shape_frozen(lane: Sequence[CaseRecord]) -> list[CaseRecord]:
+    if lane[0].exporter == FILE_EXPORTER:
+        return []  # nothing was exported, and its sizes number samples
     exported = [case for case in lane if case.size == lane[0].size]  # the harness runs the export size first
     if any(case.outcome != "passed" for case in exported):
         return []

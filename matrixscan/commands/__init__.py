@@ -3,7 +3,7 @@
 from matrixscan.commands.locking import lock
 from matrixscan.commands.planning import describe_plan
 from matrixscan.commands.probes import calibrate, check_probe, run_probe
-from matrixscan.commands.project import init, schema_text
+from matrixscan.commands.project import init, schema_text, write_artifact_matrix
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
 from matrixscan.commands.scanning import scan, scan_cell, tasks
@@ -26,4 +26,5 @@ __all__ = [
     "scan_cell",
     "schema_text",
     "tasks",
+    "write_artifact_matrix",
 ]

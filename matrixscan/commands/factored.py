@@ -13,7 +13,7 @@ from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Task
 from matrixscan.harness.protocol import STORE_FOLDERS
 from matrixscan.plan.expand import make_cell
-from matrixscan.plan.factor import Sides, Stored, factor, stored_cases
+from matrixscan.plan.factor import Sides, Stored, factor, lend, stored_cases
 from matrixscan.plan.types import Case, Cell, Plan
 from matrixscan.records.types import Record
 from matrixscan.store.reports import Reports
@@ -41,6 +41,9 @@ def side_tasks(request: Request, plans: Plans, side: str) -> list[Task]:
 def sides_of(plan: Plan) -> Sides:
     """Return the sides of a plan's combinations."""
     make = functools.partial(make_cell, matrix=plan.matrix)
+    if plan.matrix.artifact is not None:
+        # The first of all that can be, also where a filter or a strategy leaves it out.
+        return lend(make(plan.rows[0]), plan.cells)
     return factor(plan.cells, {case.runner for case in plan.cases}, make)
 
 
@@ -53,7 +56,8 @@ def export_tasks(request: Request, plans: Plans, sides: Sides) -> list[Task]:
     """Return a task for each export side; what left something that is gone from the store is measured again."""
     cases = plans.full.cases
     there = _in_store(store_folder(plans.full.matrix.name))
-    tasks = [_task(request, plans, cell, "export", cases, plans.selected.cases) for cell in sides.exports]
+    mode = "export" if plans.full.matrix.artifact is None else "adopt"
+    tasks = [_task(request, plans, cell, mode, cases, plans.selected.cases) for cell in sides.exports]
     return [task if _whole(plans, task.cell, there) else _afresh(task) for task in tasks]
 
 

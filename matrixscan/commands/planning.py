@@ -42,7 +42,8 @@ def describe_plan(request: Request) -> str:
         lines.append(f"{plan.matrix.strategy}: {plan.coverage}")
     if is_factored(plans):
         sides = sides_of(plan)
-        lines.append(f"factored: {len(sides.exports)} export sides and {len(sides.runs)} run sides")
+        makers = "export sides" if plan.matrix.artifact is None else "environment for the reference"
+        lines.append(f"factored: {len(sides.exports)} {makers} and {len(sides.runs)} run sides")
     figures = estimate_of(plans)
     if figures is not None:
         lines.append(words(figures))

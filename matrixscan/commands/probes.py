@@ -8,7 +8,7 @@ import msgspec
 
 from matrixscan.analysis.judge import GOOD, judge_record
 from matrixscan.commands.request import Outcome, Request, places
-from matrixscan.errors import EXIT_UNEXPECTED, EXIT_USAGE, UnknownNameError
+from matrixscan.errors import EXIT_UNEXPECTED, EXIT_USAGE, MatrixFileError, UnknownNameError
 from matrixscan.execution.calibrate import calibrate_probe
 from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Places, Task
@@ -76,7 +76,10 @@ def run_probe(name: str, request: Request, listener: Listener) -> Outcome:
 
 def _probe_plan(name: str, matrix: str) -> tuple[Plan, Probe]:
     """Return the plan of one probe alone in the combinations of a matrix."""
-    plan = make_plan(read_matrix(find_matrix(matrix)), only_probes=[name])
+    read = read_matrix(find_matrix(matrix))
+    if read.artifact is not None:
+        raise MatrixFileError(read.path, ["artifact: is no probe to run by itself; scan the matrix"])
+    plan = make_plan(read, only_probes=[name])
     return plan, plan.probes[0]
 
 

@@ -15,6 +15,7 @@ from matrixscan.commands.request import Outcome, Plans, Request, load_plans, pla
 from matrixscan.commands.wide import environments_of, is_wide, joint_records, publish_sides, report_wide
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
 from matrixscan.execution.requests import effective_tolerances
+from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
 from matrixscan.records.types import Record
 from matrixscan.reporters import all_reporters, render_constraints
@@ -41,6 +42,7 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     _publish(reports, _view(published, [_only(record, published) for record in records]))
     view = _view(plans.selected, [_only(record, plans.selected) for record in records])
     cost = _cost(request, plans, records) if scanned else f"derived from {len(records)} records"
+    cost = "\n".join(filter(None, [_compared_with(plans.full), cost]))
     text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
     unexpected = _unexpected(plans, view)
     if all(cell.verdict == UNKNOWN for cell in view.cells):
@@ -48,6 +50,15 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     if unexpected:
         return Outcome(text + "\nExpected to be good, and is not: " + ", ".join(unexpected) + "\n", EXIT_UNEXPECTED)
     return Outcome(text, 0)
+
+
+def _compared_with(plan: Plan) -> str:
+    """Say what the outputs of a model without a source are compared with; nothing of models that are exported here."""
+    artifact = plan.matrix.artifact
+    if artifact is None:
+        return ""
+    what = "the saved ones" if artifact.outputs else f"those of {combination_id(plan.rows[0])}, its first row"
+    return f"Outputs of {Path(artifact.model).name} are compared with {what}; where eager is named, they are meant."
 
 
 def _with_extras(plans: Plans) -> Plan:
@@ -66,7 +77,7 @@ def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
     families = [probe.name for probe in plan.probes if probe.family]
     return build_view(
         matrix.name,
-        matrix.description,
+        ". ".join(filter(None, [matrix.description.rstrip("."), _compared_with(plan)])),
         planned,
         wanted,
         judged=plan.judged,

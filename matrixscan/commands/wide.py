@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from matrixscan.analysis.factored import RunSide, join
+from matrixscan.analysis.factored import RunSide, join, lent
 from matrixscan.analysis.flips import flips
 from matrixscan.analysis.grid_files import read_published
 from matrixscan.commands.factored import side_record, sides_of
@@ -29,7 +29,7 @@ WIDE = 50_000
 
 def is_wide(plan: Plan) -> bool:
     """Return whether a plan has too many case results for the ordinary reports."""
-    return len(plan.cells) * len(plan.cases) > WIDE
+    return plan.matrix.artifact is None and len(plan.cells) * len(plan.cases) > WIDE
 
 
 def environments_of(plan: Plan) -> tuple[Cell, ...]:
@@ -57,11 +57,12 @@ def publish_sides(plans: Plans, reports: Reports) -> None:
 def _joined(plan: Plan, sides: Sides) -> Iterator[Record]:
     """Yield the record of every combination whose sides were measured; those of one run side one after the other."""
     exported = {cell.id: side_record(plan, cell.id) for cell in sides.exports}
+    put_together = join if plan.matrix.artifact is None else lent
     for run in sides.runs:
         ran = RunSide(side_record(plan, run.id))
         for cell in plan.cells:
             export, other = sides.pairs[cell.id]
-            record = join(cell.id, cell.axes, exported[export], ran) if other == run.id else None
+            record = put_together(cell.id, cell.axes, exported[export], ran) if other == run.id else None
             if record is not None:
                 yield record
 

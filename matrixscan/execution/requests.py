@@ -8,10 +8,16 @@ from typing import Any
 
 import msgspec
 
-from matrixscan.execution.state import Overlay
+from matrixscan.execution.state import Overlay, given
 from matrixscan.execution.task import Task
+from matrixscan.matrix.artifact import artifact_files
+from matrixscan.matrix.backends import runners
 from matrixscan.matrix.types import Probe, Tolerances
+from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Case
+
+#: What outputs are compared with where they were saved, in the record.
+SAVED = "saved outputs"
 
 
 def case_fields(case: Case) -> dict[str, Any]:
@@ -98,4 +104,22 @@ def _request(task: Task, probes: Sequence[Probe], overlays: Mapping[str, Overlay
         "store": None if task.store is None else str(task.store.resolve()),
         "probes": {probe.name: probe_fields(probe, tolerances, overlays[probe.name].folder) for probe in probes},
         "cases": [case_fields(case) for case in task.selected if case.probe in names],
+        **({"artifact": artifact_fields(task)} if task.mode == "adopt" else {}),
+    }
+
+
+def artifact_fields(task: Task) -> dict[str, Any]:
+    """Return what the harness needs of a model without a source."""
+    artifact = given(task.matrix.artifact)
+    base = Path(task.matrix.path).resolve().parent
+    model, files = artifact_files(artifact, base)
+    witnesses = [name for name in task.matrix.cases.runners if runners()[name].witness]
+    return {
+        "model": str(model),
+        "files": [str(file) for file in files],
+        "inputs": [str(base / name) for name in artifact.inputs],
+        "outputs": [str(base / name) for name in artifact.outputs],
+        # In the order of the matrix; what decides nothing is only asked where nothing else is there.
+        "runners": sorted(task.matrix.cases.runners, key=lambda name: name in witnesses),
+        "compared_with": SAVED if artifact.outputs else combination_id(task.cell.axes),
     }

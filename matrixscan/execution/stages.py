@@ -120,7 +120,7 @@ def _install(run: CellRun) -> None:
     for probe in run.task.probes:
         if probe.name in wanted:
             # A run side runs artifacts, not models: what a probe is made of is not needed.
-            own = run.task.mode != "execute"
+            own = run.task.mode not in {"adopt", "execute"}
             run.overlays[probe.name] = prepare_overlay(run, probe) if own else Overlay(None, ())
 
 

@@ -44,13 +44,13 @@ class Task(msgspec.Struct, frozen=True):
     judged: tuple[str, ...]
     options: Options
     places: Places
-    mode: str = "run"  # "once": with exports from the store; "export" and "execute": the sides of a factored plan
+    mode: str = "run"  # "once": with exports from the store; the sides of a plan: "export" or "adopt", "execute"
     store: Path | None = None  # artifacts and references
 
     @property
     def evidence(self) -> str:
         """What the record is evidence of: packages that were together, or one side of them."""
-        return "factored" if self.mode in {"export", "execute"} else "joint"
+        return "factored" if self.mode in {"export", "adopt", "execute"} else "joint"
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from . import calibrate, case, factored, facts, isolate
+from . import adopt, calibrate, case, factored, facts, isolate
 from .protocol import EVENTS_FILE, SCHEMA
 
 
@@ -34,7 +34,13 @@ def _finite(value):
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-_STAGES = {"run": case.JOINT, "once": factored.JOINT, "export": factored.EXPORT_SIDE, "execute": factored.RUN_SIDE}
+_STAGES = {
+    "run": case.JOINT,
+    "once": factored.JOINT,
+    "export": factored.EXPORT_SIDE,
+    "adopt": adopt.ADOPT,
+    "execute": factored.RUN_SIDE,
+}
 
 
 def main(request_path, out_dir):

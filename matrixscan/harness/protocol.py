@@ -46,6 +46,9 @@ HALF = PRECISIONS[1:]
 #: In the store of a factored plan: folders named by an artifact's digest, files `<digest>.npz` of references.
 STORE_FOLDERS = ("artifacts", "references")
 
+#: The exporter that stands for a model that was not exported here; its sizes number the samples.
+FILE_EXPORTER = "file"
+
 REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from matrixscan.matrix.types import (
+    Artifact,
     Bounds,
     Cases,
     Comparison,
@@ -69,6 +70,7 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     exclude: tuple[dict[str, str], ...] = ()
     reduction: Reduction = Reduction()
     probes: Probes = Probes()
+    artifact: Artifact | None = None
     cases: CasesTable = CasesTable()
     tolerances: Tolerances = Tolerances()
     limits: Limits = Limits()

@@ -38,7 +38,7 @@ def check_table(values: Mapping[str, Any], file: Path, problems: Problems, *, ca
     _check_sizes(values, problems)
     _check_tensors(values, problems)
     check_positive(values, ("rtol", "atol", "case_seconds", "samples"), _TABLE, problems)
-    _check_comparisons(values, problems)
+    check_comparisons(values, _TABLE, problems)
     for key, check in _CHECKED.items():
         if key in values:
             check(values[key], f"{_TABLE}.{key}", problems)
@@ -138,10 +138,11 @@ def _check_tensors(values: Mapping[str, Any], problems: Problems) -> None:
 _CHECKED = {"exporters": check_exporters, "runners": check_runners, "precisions": check_precisions}
 
 
-def _check_comparisons(values: Mapping[str, Any], problems: Problems) -> None:
-    _check_half(values.get("fp16"), f"{_TABLE}.fp16", problems)
+def check_comparisons(values: Mapping[str, Any], table: str, problems: Problems) -> None:
+    """Note what is wrong with the tolerances of single outputs, and with those of the lanes in half precision."""
+    _check_half(values.get("fp16"), f"{table}.fp16", problems)
     for name, comparison in values.get("compare", {}).items():
-        path = join(f"{_TABLE}.compare", name)
+        path = join(f"{table}.compare", name)
         if not name:
             problems.add(path, "is an empty name; rtol, atol and fp16 of every output stand in the table itself")
         check_bounds({"rtol": comparison.rtol, "atol": comparison.atol}, path, problems)

@@ -12,6 +12,7 @@ import msgspec
 
 from matrixscan.catalog.types import Asked
 from matrixscan.errors import MatrixFileError, MatrixNotFoundError, did_you_mean
+from matrixscan.matrix.artifact import check_artifact_rows, read_artifact
 from matrixscan.matrix.asked import Sources, meaning_of, read_catalog, read_sources
 from matrixscan.matrix.cases import read_cases, read_opsets
 from matrixscan.matrix.companions import check_axes
@@ -125,22 +126,27 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         rows = expand_rows(sources.written, sources.products, meaning_of(sources, catalog), problems)
     if len(problems) == before:
         _check_rows(sources, reduction, expect, rows, problems)
+    artifact = read_artifact(raw, file.parent, problems)
+    cases = read_cases(_table(raw, "cases", CasesTable, problems), problems)
+    if artifact is not None:
+        check_artifact_rows((row.axes for row in rows), cases, problems)
     return Matrix(
         name=file.stem,
         path=os.fspath(file),
         description=description,
         rows=tuple(row.axes for row in rows),
-        probes=_probes(raw, known, file.parent, problems),
-        cases=read_cases(_table(raw, "cases", CasesTable, problems), problems),
+        probes=Probes() if "artifact" in raw else _probes(raw, known, file.parent, problems),
+        cases=cases,
         tolerances=_tolerances(raw, problems),
         limits=_limits(raw, problems),
         index=Index(**_table(raw, "index", Index, problems)),
         expect=expect,
         releases=sources.releases,
         companions=sources.companions,
-        plan=read_plan(raw, problems),
+        plan="factored" if "artifact" in raw else read_plan(raw, problems),
         strategy=strategy,
         reduction=reduction,
+        artifact=artifact,
         catalog=catalog,
     )
 

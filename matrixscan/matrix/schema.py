@@ -22,6 +22,9 @@ _SELECTOR = {
     + r"|^ *((latest|oldest)(:[1-9][0-9]*)?|minors|era:[A-Za-z0-9._-]+|since [0-9-]{10}|pre|[<>=!~].*)( |$)"
 }
 _RULE = {"pattern": _EXACT["pattern"] + r"|^ *[<>=!~]"}
+# TOML has no null: a number that may be left out is a number.
+_OPTIONAL: dict[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}]}
+_SHARE: dict[str, Any] = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}]}
 _DAYS = {"pattern": r"^[0-9]{1,5}[dw]$"}
 _SPECIFIERS = {"type": "string", "pattern": r"^ *([<>=!~].*)?$"}
 _PYTHON = {"type": "string", "pattern": PYTHON_PATTERN, "description": "A Python release, quoted."}
@@ -72,6 +75,22 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         "also": {"description": "Probes that run and are shown, and decide nothing."},
         "variants": {"description": "Probe = the variants to run, for probes that stand for many models."},
         "opsets": {"description": "Probe = exporter = the opsets to write instead of the probe's own."},
+    },
+    "Artifact": {
+        "model": {"description": "The ONNX file, from the folder of the matrix."},
+        "inputs": {"description": "An .npz for each sample: name = array.", "minItems": 1, "uniqueItems": True},
+        "outputs": {"description": "An .npz for each sample that is right; without them, the first row is."},
+        "files": {"description": "Files beside the model that belong to it, besides MODEL.data and MODEL_data."},
+        "rtol": {"description": "Allowed difference relative to the value it is compared with.", **_OPTIONAL},
+        "atol": {"description": "Allowed absolute difference.", **_OPTIONAL},
+        "compare": {"description": "Output = how it is compared, where that differs from the others."},
+    },
+    "Comparison": {
+        "rtol": {"description": "Allowed relative difference.", **_OPTIONAL},
+        "atol": {"description": "Allowed absolute difference.", **_OPTIONAL},
+        "fp16": {"description": "Both of the lanes in half precision.", "anyOf": [{"$ref": "#/$defs/Bounds"}]},
+        "agree": {"description": "Share of equal elements asked of an output that is not floating.", **_SHARE},
+        "picture": {"description": "N x C x H x W; drawn where it mismatches."},
     },
     "CasesTable": {
         "exporters": {
@@ -142,12 +161,13 @@ def matrix_schema() -> dict[str, Any]:
     properties["exclude"]["items"] = _row(complete=False, rule=True)
     tables["Reduction"]["properties"]["seeds"]["items"] = _row(complete=False)
     tables["Reduction"]["properties"]["baseline"] |= _row(complete=False)
+    properties["artifact"] = {"$ref": "#/$defs/Artifact"}
     for name, value in properties.items():
         if "$ref" in value:
             table = tables[value["$ref"].removeprefix("#/$defs/")]
             # The keys of each table state their own defaults; twice would be noise in an editor.
             properties[name] = {"$ref": value["$ref"], "description": table["description"]}
-    root |= {"title": "matrixscan matrix", "required": ["probes"]}
+    root |= {"title": "matrixscan matrix", "oneOf": [{"required": ["probes"]}, {"required": ["artifact"]}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": tables}
 
 

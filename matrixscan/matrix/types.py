@@ -119,6 +119,18 @@ class Reduction(_Table, frozen=True):
     budget: int | None = None  # boundary: the most rows
 
 
+class Artifact(_Table, frozen=True):
+    """A model that is there as a file, with what it is given; its saved outputs, or else the first row's, are right."""
+
+    model: str  # paths count from the folder of the matrix
+    inputs: tuple[str, ...]  # an .npz for each sample: name -> array
+    outputs: tuple[str, ...] = ()  # an .npz for each sample
+    files: tuple[str, ...] = ()  # beside the model and part of it, where their names are not the usual ones
+    rtol: float | None = None
+    atol: float | None = None
+    compare: dict[str, Comparison] = {}
+
+
 class Matrix(msgspec.Struct, frozen=True):
     """A checked matrix file. `rows` are the expanded combinations, each an ordered axis -> version."""
 
@@ -137,6 +149,7 @@ class Matrix(msgspec.Struct, frozen=True):
     plan: str = "joint"  # or "factored": export and run in environments of their own
     strategy: str = "full"  # or pairwise, t-wise:N, one-at-a-time, boundary
     reduction: Reduction = Reduction()
+    artifact: Artifact | None = None  # a model without a source, in the place of probes
     catalog: CatalogLock | None = None  # what the selectors meant; None where the matrix has none
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from matrixscan.errors import MatrixFileError, NothingSelectedError, ProbeFileError, UnknownNameError
 from matrixscan.harness.protocol import converted_to
+from matrixscan.matrix.artifact import artifact_probe
 from matrixscan.matrix.backends import RunnerInfo, exporters, runners
 from matrixscan.matrix.companions import companions_of
 from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
@@ -65,7 +66,7 @@ def make_plan(
     decides_none = not any(choice.judged for choice in kept)
     judged = [choice.name for choice in kept if choice.judged or decides_none]
     kept.sort(key=lambda choice: choice.name not in judged)
-    probes = tuple(read_probe(choice.file) for choice in kept)
+    probes = tuple(_read(choice, matrix) for choice in kept)
     cases = tuple(case for probe in probes for case in _cases(probe, matrix))
     _check_lanes(matrix, probes, cases)
     unread = _unread(choice.feasible, cases) if matrix.catalog is not None else ()
@@ -83,6 +84,10 @@ def make_plan(
         rows=tuple(row for row in choice.feasible if combination_id(row) not in gone) if gone else choice.feasible,
         coverage="" if len(choice.chosen) == len(choice.feasible) else choice.coverage.words,
     )
+
+
+def _read(choice: _Choice, matrix: Matrix) -> Probe:
+    return read_probe(choice.file) if matrix.artifact is None else artifact_probe(matrix, matrix.artifact)
 
 
 def _refuse_infeasible(cells: Sequence[str], infeasible: Sequence[Excluded]) -> None:
@@ -131,6 +136,8 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 def _matrix_probes(matrix: Matrix) -> list[_Choice]:
     base = Path(matrix.path).parent
+    if matrix.artifact is not None:
+        return [_Choice(Path(matrix.artifact.model).stem, base / matrix.artifact.model, judged=True)]
     return [
         _Choice(probe_name(entry), find_probe(entry, base), judged)
         for entries, judged in ((matrix.probes.judge, True), (matrix.probes.also, False))
@@ -142,6 +149,9 @@ def _pick_probes(matrix: Matrix, only: Sequence[str]) -> list[_Choice]:
     named = _matrix_probes(matrix)
     if not only:
         return named
+    if matrix.artifact is not None:
+        _check_only(named[0].name, only)
+        return named
     base = Path(matrix.path).parent
     picked = [_pick(entry, named, base) for entry in only]
     added = dict.fromkeys(choice for choice in picked if choice not in named)
@@ -152,6 +162,13 @@ def _pick_probes(matrix: Matrix, only: Sequence[str]) -> list[_Choice]:
         if first is not choice:
             raise ProbeFileError(choice.file, [f"its name {choice.name!r} is taken by {first.file}; rename one"])
     return choices
+
+
+def _check_only(name: str, only: Sequence[str]) -> None:
+    """Refuse probes beside a model without a source: the environments that run it export nothing."""
+    for entry in only:
+        if entry != name:
+            raise UnknownNameError("probe", entry, [name])
 
 
 def _pick(entry: str, named: Sequence[_Choice], base: Path) -> _Choice:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from matrixscan.matrix.backends import runners
+from matrixscan.plan.ids import MAX_LENGTH
 from matrixscan.plan.types import Case, Cell, StoredCase
 
 _ALWAYS_RUN = "numpy"
@@ -69,6 +70,18 @@ def factor(
         runs.setdefault(run.id, run)
         pairs[cell.id] = (export.id, run.id)
     return Sides(tuple(exports.values()), tuple(runs.values()), pairs)
+
+
+def lend(first: Cell, cells: Sequence[Cell]) -> Sides:
+    """Return the sides of combinations that run a model without a source: each is a run side of its own.
+
+    Args:
+        first: The combination whose outputs are the reference where none were saved. The environment that makes it, or
+            only reads what was saved, is one more, so that this combination is measured like every other.
+        cells: The combinations.
+    """
+    export = msgspec.structs.replace(first, id=f"reference-{first.id}"[:MAX_LENGTH])
+    return Sides((export,), tuple(cells), {cell.id: (export.id, cell.id) for cell in cells})
 
 
 def _kept(cell: Cell, names: Collection[str]) -> dict[str, str]:

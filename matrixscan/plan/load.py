@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from matrixscan.errors import DamagedFileError
+from matrixscan.errors import DamagedFileError, MatrixFileError
 from matrixscan.matrix.reader import read_matrix
 from matrixscan.plan.expand import make_plan
 from matrixscan.plan.types import Plan, Plans
@@ -42,6 +42,8 @@ def load_plans(
         seed: chooses the sample, the same one on every machine.
     """
     matrix = read_matrix(matrix_file)
+    if joint and matrix.artifact is not None:
+        raise MatrixFileError(matrix.path, ["artifact: is only run, so there is no joint plan; leave out --joint"])
     if joint:
         matrix = msgspec.structs.replace(matrix, name=f"{matrix.name}_joint", plan="joint")
     extra = read_searched(reports / matrix.name) if matrix.strategy == "boundary" else ()

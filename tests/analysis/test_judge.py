@@ -128,6 +128,12 @@ def test_without_a_pass_at_the_export_size_nothing_is_shape_frozen(first):
     assert cases[1].reason == "shape"
 
 
+def test_samples_of_a_model_without_a_source_are_not_taken_for_sizes():
+    lane = ("file", 0)
+    cases = [case(size={"sample": 0}, lane=lane), case("failed", size={"sample": 1}, lane=lane, reason="error")]
+    assert [each.reason for each in settle_cases(cases)] == [None, "error"]
+
+
 def test_a_mismatch_is_not_called_shape_frozen():
     assert settle_cases([case(), mismatch(0.5, size=SIZES[1])])[1].reason == "mismatch"
 

@@ -112,6 +112,12 @@ def run_side(request, bed):
     return _bed(request, f"{bed.name}-run")
 
 
+@pytest.fixture(scope="session", params=("oldest-run", "newest-run"))
+def lone_runner(request):
+    """What runs a model without its source: onnxruntime, and neither torch nor onnx."""
+    return _bed(request, request.param)
+
+
 def _bed(request, name):
     folder = Path(request.config.cache.mkdir("matrixscan-environments"))
     with filelock.FileLock(folder / f"{name}.lock"):
