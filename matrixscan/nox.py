@@ -27,7 +27,7 @@ from matrixscan.errors import MatrixNotFoundError, MatrixscanError, did_you_mean
 if TYPE_CHECKING:
     from matrixscan.commands import Request
     from matrixscan.execution.task import Notice
-    from matrixscan.plan.types import Cell, Plan
+    from matrixscan.plan.types import Cell, Plans
 
 _EXIT_FILE = "MATRIXSCAN_EXIT_FILE"
 _SCAN = "MATRIXSCAN_SCAN"
@@ -75,7 +75,7 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
         arguments = _parse(after if ours or locks else [], matrix)
         if locks or listing:  # no keyword that leaves out others shall ask an index
             _register_lock(prefix, arguments)
-        plan = _plan(arguments)
+        plans = _plans(arguments)
     except MatrixscanError as error:
         if listing or (ours and not locks):
             sys.stderr.write(f"{error}\n")
@@ -86,7 +86,7 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     if not ours and not locks:
         # Sessions of ours that run all the same (by -k, say) must not leave out what they were told.
         arguments.unread = after
-    _register_scan(prefix, arguments, plan)
+    _register_scan(prefix, arguments, plans)
     _register_plan(prefix, arguments)
     _register_report(prefix, arguments)
 
@@ -148,11 +148,11 @@ def _parse(arguments: list[str], matrix: str) -> argparse.Namespace:
     return known
 
 
-def _plan(arguments: argparse.Namespace) -> Plan:
+def _plans(arguments: argparse.Namespace) -> Plans:
     from matrixscan.plan.load import load_plans  # noqa: PLC0415  nothing is read unless register() is called
 
     named = {name: getattr(arguments, name) for name in ("exclude", "joint", "sample", "seed")}
-    return load_plans(arguments.matrix, Path("reports"), probes=arguments.probe, **named).selected
+    return load_plans(arguments.matrix, Path("reports"), probes=arguments.probe, **named)
 
 
 def _guarded(body: Callable[..., None]) -> Callable[..., None]:
@@ -199,14 +199,15 @@ def _request(arguments: argparse.Namespace) -> Request:
     )
 
 
-def _register_environments(prefix: str, arguments: argparse.Namespace, plan: Plan) -> list[str]:
+def _register_environments(prefix: str, arguments: argparse.Namespace, plans: Plans) -> list[str]:
     """Register a session for each environment of the plan and return the names of those that end it."""
+    plan = plans.selected
     if plan.matrix.plan != "factored":
         words = "Scan one combination: build its environment, export, compare, write its record."
         return _register_cells(f"{prefix}cell", words, arguments, plan.cells)
     from matrixscan.commands.factored import sides_of  # noqa: PLC0415  no other plan has sides
 
-    sides = sides_of(plan)
+    sides = sides_of(plan, plans.full)
     words = "Export in one environment of a factored plan: build it, export, keep artifacts and references."
     exports = _register_cells(f"{prefix}export_side", words, arguments, sides.exports)
     words = "Run in one environment of a factored plan what every export side left for it."
@@ -235,8 +236,8 @@ def _register_cells(
     return [f"{name}({cell.id})" for cell in cells]
 
 
-def _register_scan(prefix: str, arguments: argparse.Namespace, plan: Plan) -> None:
-    requires = _register_environments(prefix, arguments, plan)
+def _register_scan(prefix: str, arguments: argparse.Namespace, plans: Plans) -> None:
+    requires = _register_environments(prefix, arguments, plans)
 
     @nox.session(name=f"{prefix}scan", venv_backend="none", requires=requires, allow_parallel=True)
     @_guarded
@@ -246,7 +247,7 @@ def _register_scan(prefix: str, arguments: argparse.Namespace, plan: Plan) -> No
         from matrixscan import commands  # noqa: PLC0415
 
         request = _request(arguments)
-        searching = plan.matrix.strategy == "boundary"
+        searching = plans.full.matrix.strategy == "boundary"
         outcome = commands.scan(request, _listen) if searching else commands.report(request)
         sys.stdout.write(outcome.text)
         sys.stdout.flush()

@@ -167,3 +167,56 @@ def test_a_plan_prints_requirements_and_installs_nothing():
     assert done.returncode == 0, done.stderr
     assert "py38-torch1.11.0-onnx1.14.1-ort1.16.1\n  python 3.8\n  torch==1.11.0\n" in done.stdout
     assert "1 combinations x " in done.stdout
+
+
+FACTORED = """
+plan = "factored"
+[axes]
+python = ["3.8"]
+torch = ["1.11.0", "1.12.1"]
+onnx = ["1.14.1"]
+onnxruntime = ["1.15.1", "1.16.1"]
+[probes]
+judge = ["op_avg_pool_ceil"]
+"""
+SIDES = [
+    "export_side(py38-torch1.11.0-onnx1.14.1)",
+    "export_side(py38-torch1.12.1-onnx1.14.1)",
+    "run_side(py38-ort1.15.1)",
+    "run_side(py38-ort1.16.1)",
+]
+
+
+def _sessions(done):
+    return [line.split()[1] for line in done.stdout.splitlines() if line[:2] in {"* ", "- "}]
+
+
+def test_the_sessions_of_a_factored_matrix_are_its_sides(other, tmp_path):
+    (tmp_path / "matrices/mine.toml").write_text(FACTORED)
+    done = other("-l")
+    assert done.returncode == 0, done.stderr
+    names = [name for name in _sessions(done) if "side(" in name]
+    assert names == SIDES
+    assert not [name for name in _sessions(done) if name.startswith("cell")]
+    assert {"scan", "plan"} <= set(_sessions(done))
+    planned = other("-s", "plan")
+    assert "factored: 2 export sides and 2 run sides" in planned.stdout
+
+
+def test_every_export_side_comes_before_the_first_run_side(other, tmp_path):
+    (tmp_path / "matrices/mine.toml").write_text(FACTORED)
+    noxfile = tmp_path / "noxfile.py"
+    say = "import matrixscan.commands\ndef say(_request, cell, _listener): print('AT', cell, flush=True)\n"
+    say += "matrixscan.commands.scan_cell = say\n"
+    noxfile.write_text(noxfile.read_text().replace("matrixscan.nox.register", f"{say}matrixscan.nox.register", 1))
+    ids = [name.partition("(")[2].rstrip(")") for name in SIDES]
+
+    def order(*words):
+        done = other(*words)
+        assert "Traceback" not in done.stderr, done.stderr
+        return [line.split()[1] for line in done.stdout.splitlines() if line.startswith("AT ")]
+
+    assert order("-s", "scan") == ids
+    assert order("-s", SIDES[2]) == ids[:3]
+    assert order("--no-dependencies", "-s", SIDES[3]) == ids[3:]
+    assert order("-s", "scan", "--", "mine", "--exclude", "*1.12.1*") == [ids[0], *ids[2:]]

@@ -27,7 +27,9 @@ def search(request: Request, plans: Plans, measure: Callable[[Plans], None], say
     measure(plans)
     while plans.full.matrix.strategy == BOUNDARY:
         reports = Reports(places().reports, plans.full.matrix.name)
-        results = {record.id: _signature(record, plans) for record in combination_records(plans, reports)}
+        # One that was to be measured and left no record says nothing; asked for again, it would be so for ever.
+        results: dict[str, Hashable] = dict.fromkeys(cell.id for cell in plans.full.cells)
+        results |= {record.id: _signature(record, plans) for record in combination_records(plans, reports)}
         more = next_rows(plans.full.rows, results, plans.full.matrix.reduction.budget)
         if not more:
             return

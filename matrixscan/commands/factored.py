@@ -21,7 +21,7 @@ from matrixscan.store.reports import Reports
 
 def scan_sides(request: Request, plans: Plans, listener: Listener, executor: str, jobs: int) -> None:
     """Make or find the record of every side of the selected combinations."""
-    sides = sides_of(plans.selected)
+    sides = sides_of(plans.selected, plans.full)
     execute(export_tasks(request, plans, sides), listener, executor, jobs)
     execute(run_tasks(request, plans, sides), listener, executor, jobs)
 
@@ -33,18 +33,23 @@ def is_factored(plans: Plans) -> bool:
 
 def side_tasks(request: Request, plans: Plans, side: str) -> list[Task]:
     """Return the tasks of the sides among which that one is."""
-    sides = sides_of(plans.selected)
+    sides = sides_of(plans.selected, plans.full)
     exporting = any(cell.id == side for cell in sides.exports)
     return (export_tasks if exporting else run_tasks)(request, plans, sides)
 
 
-def sides_of(plan: Plan) -> Sides:
-    """Return the sides of a plan's combinations."""
+def sides_of(plan: Plan, *others: Plan) -> Sides:
+    """Return the sides of a plan's combinations.
+
+    Args:
+        plan: whose combinations.
+        others: plans whose records these are too; the runners of all of them say what belongs to which side.
+    """
     make = functools.partial(make_cell, matrix=plan.matrix)
     if plan.matrix.artifact is not None:
         # The first of all that can be, also where a filter or a strategy leaves it out.
         return lend(make(plan.rows[0]), plan.cells)
-    return factor(plan.cells, {case.runner for case in plan.cases}, make)
+    return factor(plan.cells, {case.runner for one in (plan, *others) for case in one.cases}, make)
 
 
 def store_folder(matrix: str) -> Path:
@@ -66,7 +71,7 @@ def _in_store(store: Path) -> set[str]:
 
 
 def _whole(plans: Plans, cell: Cell, there: set[str]) -> bool:
-    left = stored(plans.full, side_record(plans.full, cell.id))
+    left = stored(plans.selected, side_record(plans.full, cell.id))
     return all(item.artifact in there and item.reference in there for item in left)
 
 
@@ -75,14 +80,20 @@ def _afresh(task: Task) -> Task:
 
 
 def run_tasks(request: Request, plans: Plans, sides: Sides) -> list[Task]:
-    """Return a task for each run side, over the artifacts of the export sides it is combined with."""
-    left = {cell.id: list(stored(plans.selected, side_record(plans.full, cell.id))) for cell in sides.exports}
-    every = ((run, [item for export in sides.exports_for(run.id) for item in left[export]]) for run in sides.runs)
+    """Return a task for each run side, over the artifacts of the export sides it is combined with.
+
+    One that has nothing to run has a task all the same: whether its environment can be is part of its combinations.
+    """
+    whole = sides_of(plans.full, plans.selected)
+    records = {cell.id: side_record(plans.full, cell.id) for cell in (*whole.exports, *sides.exports)}
     tasks = []
-    for run, items in every:
-        cases = stored_cases(items)
-        if cases:
-            tasks.append(_task(request, plans, run, "execute", cases, cases))
+    for run in sides.runs:
+        # The record keeps what earlier scans of other combinations and probes measured.
+        cases, selected = (
+            stored_cases(item for export in some.exports_for(run.id) for item in stored(plan, records[export]))
+            for plan, some in ((plans.full, whole), (plans.selected, sides))
+        )
+        tasks.append(_task(request, plans, run, "execute", cases, selected))
     return tasks
 
 
@@ -92,10 +103,13 @@ def side_record(plan: Plan, side: str) -> Record | None:
 
 
 def stored(plan: Plan, record: Record | None) -> Iterator[Stored]:
-    """Yield what an export side left of the plan's cases."""
+    """Yield what an export side left of the plan's cases, as far as their probes are still the same."""
+    if record is None:
+        return
     wanted = {case.id: case for case in plan.cases}
-    for case in record.cases if record is not None else ():
-        if case.outcome == "passed" and case.id in wanted:
+    digests = {probe.name: probe.digest for probe in plan.probes}
+    for case in record.cases:
+        if case.outcome == "passed" and case.id in wanted and record.probes[case.probe].digest == digests[case.probe]:
             yield Stored(wanted[case.id], case.facts["artifact"], case.facts["reference"])
 
 

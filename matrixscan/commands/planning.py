@@ -41,7 +41,7 @@ def describe_plan(request: Request) -> str:
     if plan.coverage:
         lines.append(f"{plan.matrix.strategy}: {plan.coverage}")
     if is_factored(plans):
-        sides = sides_of(plan)
+        sides = sides_of(plan, plans.full)
         makers = "export sides" if plan.matrix.artifact is None else "environment for the reference"
         lines.append(f"factored: {len(sides.exports)} {makers} and {len(sides.runs)} run sides")
     figures = estimate_of(plans)
@@ -71,7 +71,7 @@ def estimate_of(plans: Plans) -> Estimate | None:
         return None
     work = places().work
     spent = seconds_spent(work, plan.matrix.name)
-    rows = [cell.axes for cell in environments_of(plan) if cell.id not in spent]
+    rows = [cell.axes for cell in environments_of(plan, plans.full) if cell.id not in spent]
     return estimate(rows, plan.matrix.catalog, this_platform(), spent=spent)
 
 

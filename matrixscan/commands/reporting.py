@@ -122,7 +122,7 @@ def _publish(reports: Reports, view: ScanView) -> None:
 
 def _cost(request: Request, plans: Plans, records: Sequence[Record]) -> str:
     """Say what this scan measured and what that took; cells with a complete record were not measured again."""
-    cells = environments_of(plans.selected)
+    cells = environments_of(plans.selected, plans.full)
     if is_factored(plans):
         records = [record for cell in cells if (record := side_record(plans.full, cell.id)) is not None]
     found = {cell.id: CellWork(places().work, plans.full.matrix.name, cell.id).done() for cell in cells}

@@ -9,10 +9,11 @@ from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, si
 from matrixscan.commands.planning import check_disk
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
-from matrixscan.commands.wide import adopt_locks, has_many_cases
+from matrixscan.commands.wide import adopt_locks, environments_of, has_many_cases
 from matrixscan.execution.executors import execute
 from matrixscan.execution.task import Listener, Notice, Task
 from matrixscan.store.reports import Reports
+from matrixscan.store.work import CellWork
 
 
 def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
@@ -32,7 +33,8 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
 
 def _prepare(request: Request, plans: Plans) -> None:
     """Refuse what the disk will not hold, and begin with what is published."""
-    check_disk(request, plans)
+    if not _begun(request, plans):
+        check_disk(request, plans)
     if is_factored(plans) or has_many_cases(plans.full):
         adopt_locks(plans, Reports(places().reports, plans.full.matrix.name))
 
@@ -43,6 +45,13 @@ def scan_cell(request: Request, cell: str, listener: Listener) -> None:
     _prepare(request, plans)
     found = side_tasks(request, plans, cell) if is_factored(plans) else tasks(request, plans)
     execute([task for task in found if task.cell.id == cell], listener, "serial", 1)
+
+
+def _begun(request: Request, plans: Plans) -> bool:
+    """Return whether this scan has measured something: what it downloaded then lies on the disk already."""
+    name = plans.full.matrix.name
+    found = (CellWork(places().work, name, cell.id).done() for cell in environments_of(plans.selected, plans.full))
+    return any(done is not None and done.scan == request.options.scan for done in found)
 
 
 def tasks(request: Request, plans: Plans) -> list[Task]:
@@ -67,7 +76,7 @@ def tasks(request: Request, plans: Plans) -> list[Task]:
 
 def _with_store(request: Request, plans: Plans) -> dict[str, Any]:
     """Return what lets rows that differ in their runner alone share an export; a fresh scan exports in each."""
-    sides = sides_of(plans.selected)
+    sides = sides_of(plans.selected, plans.full)
     if request.options.fresh or len(sides.exports) == len(sides.pairs):
         return {}
     return {"mode": "once", "store": store_folder(plans.full.matrix.name)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from matrixscan.records.factored import Combination
 from matrixscan.records.types import Record
 from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
+from matrixscan.store.files import write_atomically
 from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
 from matrixscan.store.published import CASES
 from matrixscan.store.reports import Reports
@@ -32,18 +33,18 @@ def is_wide(plan: Plan) -> bool:
     return plan.matrix.artifact is None and len(plan.cells) * len(plan.cases) > WIDE
 
 
-def environments_of(plan: Plan) -> tuple[Cell, ...]:
-    """Return the environments of a plan: its combinations, or the sides of a factored one."""
+def environments_of(plan: Plan, *others: Plan) -> tuple[Cell, ...]:
+    """Return the environments of a plan: its combinations, or the sides of a factored one (see `sides_of`)."""
     if plan.matrix.plan != "factored":
         return plan.cells
-    sides = sides_of(plan)
+    sides = sides_of(plan, *others)
     return (*sides.exports, *sides.runs)
 
 
 def publish_sides(plans: Plans, reports: Reports) -> None:
     """Put what the sides of a factored plan did into the published folder: as tables, or as records if it is little."""
     plan = plans.full
-    sides = sides_of(plan)
+    sides = sides_of(plan, plans.selected)
     if not any(side_record(plan, cell.id) for cell in (*sides.exports, *sides.runs)):
         return  # what is published was measured elsewhere
     _publish_locks(plan, sides, reports)
@@ -70,7 +71,7 @@ def _joined(plan: Plan, sides: Sides) -> Iterator[Record]:
 def combination_records(plans: Plans, reports: Reports) -> Iterator[Record]:
     """Yield the record of every combination that was measured, whichever way."""
     if plans.full.matrix.plan == "factored":
-        return _joined(plans.full, sides_of(plans.full))
+        return _joined(plans.full, sides_of(plans.full, plans.selected))
     return iter(joint_records(plans, reports))
 
 
@@ -158,8 +159,8 @@ def _publish_locks(plan: Plan, sides: Sides, reports: Reports) -> None:
 def adopt_locks(plans: Plans, reports: Reports) -> None:
     """Let environments be installed from the published locks where this machine has none of its own."""
     made = Reports(measured_places().reports, plans.full.matrix.name)
-    for cell in environments_of(plans.full):
-        source, target = reports.lock_path(cell.id), made.lock_path(cell.id)
+    own = (None, *(probe.name for probe in plans.full.probes if probe.dependencies))
+    for cell, probe in itertools.product(environments_of(plans.full, plans.selected), own):
+        source, target = reports.lock_path(cell.id, probe), made.lock_path(cell.id, probe)
         if source.is_file() and not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            write_atomically(target, source.read_bytes())

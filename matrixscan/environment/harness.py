@@ -17,7 +17,7 @@ import matrixscan.harness
 from matrixscan.environment.clean import tested_environment
 from matrixscan.environment.create import Environment
 from matrixscan.environment.process import Watched
-from matrixscan.harness.protocol import EVENTS_FILE, REQUEST_FILE, SCHEMA
+from matrixscan.harness.protocol import EVENTS_FILE, EXIT_DISK, REQUEST_FILE, SCHEMA
 from matrixscan.matrix.types import Limits
 from matrixscan.records.events import Fold, append_event, read_events, whole_events
 
@@ -150,7 +150,7 @@ def _watch(
             now = time.monotonic()
             spent = {"spent": round(now - since, 3)}
             if code is not None:
-                return spent | {"outcome": "crashed", "returncode": code}
+                return spent | {"outcome": "infra" if code == EXIT_DISK else "crashed", "returncode": code}
             if now - since > allowed and not _starved(process.cpu_seconds() - worked, now - since, allowed):
                 return spent | {"outcome": "timed_out", "allowed": allowed}
             if now >= next_look:

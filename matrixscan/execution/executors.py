@@ -25,7 +25,8 @@ def execute(tasks: Sequence[Task], listener: Listener, executor: str, jobs: int)
         groups.setdefault(task.cell.axes.get("torch", ""), []).append(task)
     records = []
     for group in groups.values():
-        with passing_cache(group[0].places.work / "cache" / group[0].cell.id):
+        first = group[0]
+        with passing_cache(first.places.work / first.matrix.name / "cache" / first.cell.id):
             records += EXECUTORS[executor](group, listener, jobs)
     return records
 

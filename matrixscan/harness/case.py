@@ -22,6 +22,7 @@ from .protocol import HALF, converted_to, share_key
 
 _REPEATS = 5
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _REPEAT_SECONDS = 0.25
 
 
@@ -111,9 +112,20 @@ def _attempt(work, bench, case):
 
 def _meaning(error):
     """Return outcome and reason of an exception."""
-    if isinstance(error, OSError) and error.errno in _DISK:
+    if _of_the_disk(error):
         return "infra", "error"  # a full disk says nothing about the combination
     return next((meaning for kind, meaning in _MEANINGS if isinstance(error, kind)), ("failed", "error"))
+
+
+def _of_the_disk(error):
+    """Return whether a disk is behind an exception; some tools raise another one, or keep its words alone."""
+    known = []
+    while error is not None and error not in known:
+        if (isinstance(error, OSError) and error.errno in _DISK) or any(words in str(error) for words in _FULL):
+            return True
+        known.append(error)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 _MEANINGS = (
@@ -250,7 +262,7 @@ def _naming(stage):
     except (Stop, Unsupported, Requirement, OSError, MemoryError):
         raise
     except Exception as error:
-        if not stage:
+        if not stage or _of_the_disk(error):
             raise
         found = described(error)
         reason = "unusable" if isinstance(error, Unusable) else "error"

@@ -7,7 +7,7 @@ import sys
 import time
 
 from . import adopt, calibrate, case, factored, facts, isolate
-from .protocol import EVENTS_FILE, SCHEMA
+from .protocol import EVENTS_FILE, EXIT_DISK, SCHEMA
 
 
 class Events:
@@ -22,7 +22,14 @@ class Events:
         fields.update(event=event, t=round(time.monotonic() - self._start, 3))
         # Half surrogates, which messages with undecodable paths hold, are not JSON to a strict reader.
         text = json.dumps(_finite(fields), default=str, ensure_ascii=False, allow_nan=False)
-        self._file.write(text.encode("utf-8", "replace") + b"\n")
+        line = text.encode("utf-8", "replace") + b"\n"
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            sys.stderr.write("no event can be written: %s\n" % error)
+            written = 0
+        if written != len(line):
+            os._exit(EXIT_DISK)  # a disk that takes no more; going on would end in a verdict
 
 
 def _finite(value):

@@ -4,16 +4,19 @@ Equal things made in two environments are one thing here, and are run once. An a
 runner computes with: who produced it, doc strings, metadata.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import zipfile
 
 import numpy as np
 
 from .protocol import STORE_FOLDERS
 
 _ARTIFACTS, _REFERENCES = STORE_FOLDERS
+_SIZES = "sizes.json"  # beside an artifact's files: how large they are
 _HEAD = "head"  # the entry of a reference that holds everything but arrays
 
 
@@ -21,20 +24,43 @@ def keep_artifact(store, exporter, folder):
     """Copy an artifact's folder into the store, unless one like it is there, and return its digest."""
     digest = _artifact_digest(exporter, folder)
     place = os.path.join(store, _ARTIFACTS, digest)
-    if not os.path.isdir(place):
+    if not holds_artifact(store, digest):
         building = "%s.%d" % (place, os.getpid())
-        shutil.rmtree(building, ignore_errors=True)
-        shutil.copytree(folder, building)
         try:
+            _copy(folder, building)
             os.rename(building, place)
-        except OSError:  # another environment was faster; its copy has the same digest
-            shutil.rmtree(building)
+        except OSError:
+            shutil.rmtree(building, ignore_errors=True)
+            if not os.path.isdir(place):
+                raise
+            # Another environment was faster; its copy has the same digest.
     return digest
 
 
-def holds(store, artifact, reference):
-    """Return whether both are there."""
-    return os.path.isdir(artifact_folder(store, artifact)) and os.path.isfile(_reference_file(store, reference))
+def _copy(folder, building):
+    """Copy a folder of files; an error keeps its number, which shutil.copytree loses."""
+    os.makedirs(building, exist_ok=True)
+    sizes = {name: os.path.getsize(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
+    for name in sizes:
+        shutil.copyfile(os.path.join(folder, name), os.path.join(building, name))
+    with open(os.path.join(building, _SIZES), "w") as file:
+        json.dump(sizes, file)
+
+
+def holds_artifact(store, digest):
+    """Return whether an artifact is there and whole; a damaged one is removed, so that it is made again."""
+    folder = artifact_folder(store, digest)
+    if not os.path.isdir(folder):
+        return False
+    try:
+        with open(os.path.join(folder, _SIZES)) as file:
+            sizes = json.load(file)
+        whole = all(os.path.getsize(os.path.join(folder, name)) == size for name, size in sizes.items())
+    except (FileNotFoundError, ValueError):
+        whole = False
+    if not whole:
+        shutil.rmtree(folder, ignore_errors=True)
+    return whole
 
 
 def _reference_file(store, digest):
@@ -88,7 +114,7 @@ def find_export(store, name):
             known = json.load(file)
     except (OSError, ValueError):
         return None
-    return known if os.path.isdir(artifact_folder(store, known["artifact"])) else None
+    return known if holds_artifact(store, known["artifact"]) else None
 
 
 def _export_file(store, name):
@@ -110,20 +136,40 @@ def keep_reference(store, head, samples):
         total.update(("%s%s" % (array.dtype.str, array.shape)).encode() + np.ascontiguousarray(array).tobytes())
     digest = total.hexdigest()[:32]
     place = _reference_file(store, digest)
-    if not os.path.isfile(place):
+    if read_reference(store, digest) is None:
         os.makedirs(os.path.dirname(place), exist_ok=True)
         building = "%s.%d" % (place, os.getpid())
-        with open(building, "wb") as file:
-            np.savez(file, **{_HEAD: np.frombuffer(text.encode(), np.uint8)}, **_numbered(arrays))
-        os.replace(building, place)
+        try:
+            with open(building, "wb") as file:
+                np.savez(file, **{_HEAD: np.frombuffer(text.encode(), np.uint8)}, **_numbered(arrays))
+            os.replace(building, place)
+        except BaseException:  # what does not fit shall not fill the disk
+            _remove(building)
+            raise
     return digest
 
 
 def read_reference(store, digest):
-    """Return the head and the samples of a reference."""
-    with np.load(_reference_file(store, digest), allow_pickle=False) as file:
-        stored = json.loads(file[_HEAD].tobytes().decode())
-        return stored["head"], _with_arrays(stored["samples"], file)
+    """Return the head and the samples of a reference; None where it is lost.
+
+    A damaged one is removed, so that it is made again.
+    """
+    place = _reference_file(store, digest)
+    try:
+        # Opened here: np.load leaves a file open that is no archive.
+        with open(place, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            stored = json.loads(file[_HEAD].tobytes().decode())
+            return stored["head"], _with_arrays(stored["samples"], file)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        _remove(place)
+        return None
+
+
+def _remove(path):
+    with contextlib.suppress(OSError):  # somebody else may have been faster
+        os.remove(path)
 
 
 def _numbered(arrays):

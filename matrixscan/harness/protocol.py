@@ -48,6 +48,8 @@ STORE_FOLDERS = ("artifacts", "references")
 
 #: The exporter that stands for a model that was not exported here; its sizes number the samples.
 FILE_EXPORTER = "file"
+#: How a harness ends that cannot write its events.
+EXIT_DISK = 75
 
 REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from matrixscan.errors import DamagedFileError, MatrixFileError
+from matrixscan.errors import DamagedFileError, MatrixFileError, NothingSelectedError
 from matrixscan.matrix.reader import read_matrix
 from matrixscan.plan.expand import make_plan
 from matrixscan.plan.types import Plan, Plans
@@ -40,6 +40,9 @@ def load_plans(
         joint: measure a factored matrix with everything in one environment, under a name of its own.
         sample: share of the combinations, rounded up.
         seed: chooses the sample, the same one on every machine.
+
+    Raises:
+        NothingSelectedError: the filters leave nothing of the sample.
     """
     matrix = read_matrix(matrix_file)
     if joint and matrix.artifact is not None:
@@ -47,11 +50,18 @@ def load_plans(
     if joint:
         matrix = msgspec.structs.replace(matrix, name=f"{matrix.name}_joint", plan="joint")
     extra = read_searched(reports / matrix.name) if matrix.strategy == "boundary" else ()
-    full = _sampled(make_plan(matrix, extra=extra), sample, seed)
+    full = make_plan(matrix, extra=extra)
+    if not cells:
+        full = _sampled(full, sample, seed)
     if not (probes or exclude or cells):
         return Plans(full, full)
     selected = make_plan(matrix, only_probes=probes, exclude=exclude, cells=cells, extra=extra)
-    return Plans(full, selected if cells else _sampled(selected, sample, seed))
+    # Of the very sample that is reported, not another one of what a selection leaves.
+    known = {cell.id for cell in full.cells}
+    kept = tuple(cell for cell in selected.cells if cell.id in known)
+    if not kept:
+        raise NothingSelectedError("no combination of the sample is left", "loosen --exclude or raise --sample")
+    return Plans(full, msgspec.structs.replace(selected, cells=kept))
 
 
 def _sampled(plan: Plan, share: float, seed: int) -> Plan:

@@ -1,9 +1,7 @@
 """A project in a temporary folder whose cells cost next to nothing: wheels made on the spot, numpy for the harness."""
 
-import textwrap
-import zipfile
-
 import pytest
+from cheap_project import write_wheel
 
 from matrixscan import commands
 from matrixscan.execution.run_task import run_task
@@ -61,14 +59,7 @@ class Project:
 
     def wheel(self, name, version="1.0", source="", module=""):
         """Put a pure wheel where uv finds it."""
-        info = f"{name}-{version}.dist-info"
-        files = {f"{module or name}/__init__.py": textwrap.dedent(source)}
-        files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in files) + f"{info}/RECORD,,\n"
-        with zipfile.ZipFile(self.wheels / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-            for path, text in files.items():
-                wheel.writestr(path, text)
+        write_wheel(self.wheels, name, version, {f"{module or name}/__init__.py": source})
 
     def task(self, probes=(), **options):
         request = commands.Request("cheap", probes=tuple(probes), options=Options(**options))

@@ -157,4 +157,5 @@ def test_an_artifact_without_an_essence_is_known_by_its_bytes(tmp_path):
     assert parcel.keep_artifact(str(tmp_path / "store"), Exporter, str(folder)) == first
     (folder / "model.bin").write_bytes(b"3")
     assert parcel.keep_artifact(str(tmp_path / "store"), Exporter, str(folder)) != first
-    assert parcel.holds(str(tmp_path / "store"), first, "none") is False
+    assert parcel.holds_artifact(str(tmp_path / "store"), first)
+    assert parcel.read_reference(str(tmp_path / "store"), "none") is None
