@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from matrixscan.analysis.judge import GOOD, judge_record
 from matrixscan.commands.request import Outcome, Request, places
-from matrixscan.errors import EXIT_UNEXPECTED, EXIT_USAGE, MatrixFileError, UnknownNameError
+from matrixscan.errors import EXIT_UNEXPECTED, EXIT_USAGE, MatrixFileError, NothingSelectedError, UnknownNameError
 from matrixscan.execution.calibrate import calibrate_probe
 from matrixscan.execution.run_task import run_task
 from matrixscan.execution.task import Listener, Places, Task
@@ -17,7 +18,7 @@ from matrixscan.matrix.probe_lint import lint_probe
 from matrixscan.matrix.reader import find_matrix, read_matrix
 from matrixscan.matrix.types import Probe
 from matrixscan.plan.expand import cells_of, make_plan
-from matrixscan.plan.types import Plan
+from matrixscan.plan.types import Cell, Plan
 from matrixscan.reporters._probe import render_probe
 from matrixscan.store.reports import Reports
 
@@ -50,9 +51,7 @@ def run_probe(name: str, request: Request, listener: Listener) -> Outcome:
     """
     plan, probe = _probe_plan(name, request.matrix)
     cells = {cell.id: cell for cell in plan.cells}
-    chosen = request.cells[0] if request.cells else list(cells)[-1]
-    if chosen not in cells:
-        raise UnknownNameError("combination", chosen, cells)
+    chosen = _one_cell(request, cells)
     work = places().work
     # The environment stays for the next try; the cases are always run again.
     options = msgspec.structs.replace(request.options, fresh=True, keep_env=True)
@@ -74,6 +73,16 @@ def run_probe(name: str, request: Request, listener: Listener) -> Outcome:
     return Outcome(render_probe(record) + where, 0 if good else EXIT_UNEXPECTED)
 
 
+def _one_cell(request: Request, cells: Mapping[str, Cell]) -> str:
+    """Return the combination that was asked for, or the last one."""
+    if len(request.cells) > 1:
+        raise NothingSelectedError("a probe runs in one combination at a time", "name one --cell")
+    chosen = request.cells[0] if request.cells else list(cells)[-1]
+    if chosen not in cells:
+        raise UnknownNameError("combination", chosen, cells)
+    return chosen
+
+
 def _probe_plan(name: str, matrix: str) -> tuple[Plan, Probe]:
     """Return the plan of one probe alone in the combinations of a matrix."""
     read = read_matrix(find_matrix(matrix))
@@ -92,9 +101,7 @@ def calibrate(name: str, request: Request, listener: Listener) -> Path:
     """
     matrix = read_matrix(find_matrix(request.matrix))
     cells = {cell.id: cell for cell in cells_of(matrix)}
-    chosen = request.cells[0] if request.cells else list(cells)[-1]
-    if chosen not in cells:
-        raise UnknownNameError("combination", chosen, cells)
+    chosen = _one_cell(request, cells)
     probe = read_probe(find_probe(name, Path(matrix.path).parent), calibrated=False)
     task = Task(matrix, cells[chosen], (probe,), (), (), (), request.options, places())
     return calibrate_probe(task, probe, listener)

@@ -17,22 +17,15 @@ import numpy as np
 from . import isolate, pictures, reference, stages
 from .backends import Unsupported, Unusable, find_exporter, find_runner
 from .chain import Mislabelled, tensors
-from .probe import Requirement, make_inputs, post_process
+from .probe import Requirement, post_process
 from .protocol import HALF, converted_to, share_key
+from .refusals import refuse_blind, refuse_unknown_axes, refuse_unknown_outputs
+from .stop import Stop, described
 
 _REPEATS = 5
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _REPEAT_SECONDS = 0.25
-
-
-class Stop(Exception):
-    """A case ends here, at the stage being worked on."""
-
-    def __init__(self, outcome, reason, error=None, outputs=(), facts=None):
-        super().__init__(reason)
-        self.outcome, self.reason, self.error = outcome, reason, error
-        self.outputs, self.facts = list(outputs), facts or {}
 
 
 def run_cases(request, out_dir, events, stages):
@@ -43,11 +36,6 @@ def run_cases(request, out_dir, events, stages):
         events.emit("case", case=case["id"], state="started")
         result = bench.run(case)
         events.emit("case", case=case["id"], state="done", peak_memory=isolate.peak_memory(), **result)
-
-
-def described(error):
-    """Turn an exception into the type and message of a finding; tools often say the useful part last."""
-    return {"type": type(error).__name__, "message": str(error).strip() or repr(error)}
 
 
 class Bench:
@@ -149,7 +137,8 @@ def eager(bench, case):
     spec, variant, size = bench.spec(case), case["variant"], case["size"]
     chain = bench.kept(case, "build")["chain"]
     samples = reference.run(spec, chain, variant, size)
-    _refuse_unknown_axes(spec, chain, samples[0])
+    refuse_unknown_axes(spec, chain, samples[0])
+    refuse_unknown_outputs(spec, chain, samples[0])
     if not spec["nonfinite"] and not all(map(reference.finite, samples)):
         raise Stop(
             "failed", "nonfinite", {"type": "NonFiniteReference", "message": "eager outputs hold NaN or infinity"}
@@ -167,48 +156,6 @@ def eager(bench, case):
     if len(samples) > 1:
         facts["samples"] = len(samples)
     return {"samples": samples, "facts": facts}
-
-
-def refuse_blind(spec, chain, precision, seen):
-    """Stop where no output follows the inputs by enough to show in this lane."""
-    noises, _ = reference.noise_of(spec, chain, precision, seen[0])
-    blind = reference.blind_outputs(spec, precision, *seen, noises)
-    if blind:
-        words = "other inputs move %s by less than ten times the tolerance" % ", ".join(blind)
-        raise Stop("skipped", "blind", {"type": "BlindProbe", "message": words})
-
-
-def _refuse_shared_names(chain, made):
-    """Stop where an input and an output have one name: exporters rename one of them, and no run finds its inputs."""
-    for stage, calls in made["trace"].items():
-        shared = sorted(set(chain.outputs.get(stage, ())) & {name for feeds, _ in calls for name in feeds})
-        if shared:
-            words = "an input and an output are both called %s" % ", ".join(shared)
-            raise Stop("failed", "outputs", {"type": "SharedNames", "message": words})
-
-
-def _refuse_unknown_axes(spec, chain, made):
-    """Stop where the probe's block names tensors its model does not have, before that looks like a bad export."""
-    _refuse_shared_names(chain, made)
-    if spec["open"]:
-        return  # what a model of any name takes and gives is not known beforehand
-    for stage, calls in made["trace"].items():
-        known = {*chain.outputs.get(stage, ()), *(name for feeds, _ in calls for name in feeds)}
-        unknown = set(chain.dynamic(stage)) - known if calls else set()
-        # A variant may lack an input that others have.
-        unknown = sorted(_nowhere(spec, unknown) if unknown and chain.single else unknown)
-        if unknown:
-            words = "`dynamic` names what is neither input nor output: %s" % ", ".join(unknown)
-            raise Stop("failed", "error", {"type": "UnknownAxes", "message": words})
-
-
-def _nowhere(spec, names):
-    """Return those names that no variant's inputs have; none where a variant's inputs cannot be had here."""
-    try:
-        made = [make_inputs(spec, variant, spec["export_size"]) for variant in spec["variants"]]
-    except Exception:
-        return set()
-    return names.difference(*made)
 
 
 def export(bench, case):

@@ -89,6 +89,8 @@ PROBES = {
     "baked_branch": forward("y = self.layer(x)\nreturn y + (1 if float(x[0, 1]) > 0.25 else -1) * float(x.max())"),
     "tiny_second": forward("y = self.layer(x)\nreturn y, y * 1e-7", outputs=["y", "z"]),
     "other_axes": forward("return self.layer(x)", dynamic={"xx": {"0": "n"}}),
+    "other_bounds": forward("return self.layer(x)")
+    | {"fields": {"tolerances": {"fp32": {"": [1e-3, 1e-5], "logits": [1, 1]}, "fp16": {"": [1e-2, 1e-3]}}}},
     "blind": forward("return self.layer(x * 0)"),
     "empty": forward("return self.layer(x)[:0]", dynamic={"x": {"0": "n"}}),
     "draws": forward("return self.layer(x) + torch.rand(1)"),
@@ -123,6 +125,7 @@ EXPECTED = {
     "baked_branch": (2, "compare", "failed", "mismatch", None),
     "tiny_second": (2, "eager", "skipped", "blind", "BlindProbe"),
     "other_axes": (2, "eager", "failed", "error", "UnknownAxes"),
+    "other_bounds": (2, "eager", "failed", "error", "UnknownOutputs"),
     "blind": (2, "eager", "skipped", "blind", "BlindProbe"),
     "draws": (2, "eager", "skipped", "nondeterministic", "UnstableReference"),
     "counts": (2, "eager", "skipped", "nondeterministic", "UnstableReference"),
