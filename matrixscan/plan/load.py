@@ -42,9 +42,11 @@ def load_plans(
         seed: chooses the sample, the same one on every machine.
 
     Raises:
-        NothingSelectedError: the filters leave nothing of the sample.
+        NothingSelectedError: the filters leave nothing of the sample, or a sample is asked for without `joint`.
     """
     matrix = read_matrix(matrix_file)
+    if sample < 1 and not joint:
+        raise NothingSelectedError("a sample has reports of its own only where it is measured jointly", "add --joint")
     if joint and matrix.artifact is not None:
         raise MatrixFileError(matrix.path, ["artifact: is only run, so there is no joint plan; leave out --joint"])
     if joint:

@@ -118,3 +118,8 @@ def test_a_search_for_boundaries_ends_where_nothing_can_be_measured(workplace, m
     monkeypatch.setattr("matrixscan.commands.scanning.execute", lambda tasks, *_: rounds.append(len(tasks)))
     assert workplace.scan("joint").exit_code == 4
     assert len(rounds) <= 4
+
+
+def test_a_sample_that_is_not_joint_is_refused(workplace):
+    with pytest.raises(NothingSelectedError, match="add --joint"):
+        load_plans(workplace.request(sample=0.5))
