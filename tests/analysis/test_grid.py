@@ -12,13 +12,15 @@ from matrixscan.analysis.judge import judge_cases, settle_cases
 from matrixscan.analysis.view import build_view
 from matrixscan.plan.types import Case
 from matrixscan.records.types import StageRecord
-from matrixscan.records.upgrade import decode_record
+from matrixscan.store.published import published_records
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
 
 def published(matrix):
-    return [decode_record(path.read_bytes(), path) for path in sorted((REPORTS / matrix / "records").glob("*.json"))]
+    records = list(published_records(REPORTS / matrix))
+    assert records
+    return records
 
 
 def planned_cases(records):
