@@ -25,7 +25,7 @@ import nox
 from matrixscan.errors import MatrixNotFoundError, MatrixscanError, did_you_mean
 
 if TYPE_CHECKING:
-    from matrixscan.commands import Request
+    from matrixscan.commands import Outcome, Request
     from matrixscan.execution.task import Notice
     from matrixscan.plan.types import Cell, Plans
 
@@ -249,10 +249,15 @@ def _register_scan(prefix: str, arguments: argparse.Namespace, plans: Plans) -> 
         request = _request(arguments)
         searching = plans.full.matrix.strategy == "boundary"
         outcome = commands.scan(request, _listen) if searching else commands.report(request)
-        sys.stdout.write(outcome.text)
-        sys.stdout.flush()
-        if outcome.exit_code:
-            _fail(session, outcome.exit_code)
+        _show(session, outcome)
+
+
+def _show(session: nox.Session, outcome: Outcome) -> None:
+    """Print what a command amounts to, and end the session with its exit code."""
+    sys.stdout.write(outcome.text)
+    sys.stdout.flush()
+    if outcome.exit_code:
+        _fail(session, outcome.exit_code)
 
 
 def _register_plan(prefix: str, arguments: argparse.Namespace) -> None:
@@ -274,10 +279,7 @@ def _register_report(prefix: str, arguments: argparse.Namespace) -> None:
         from matrixscan.commands import report as derive  # noqa: PLC0415
 
         outcome = derive(_request(arguments), scanned=False)
-        sys.stdout.write(outcome.text)
-        sys.stdout.flush()
-        if outcome.exit_code:
-            _fail(session, outcome.exit_code)
+        _show(session, outcome)
 
 
 def _register_lock(prefix: str, arguments: argparse.Namespace) -> None:
