@@ -81,6 +81,24 @@ def report(matrix: _Matrix = "default") -> None:
 
 
 @app.command()
+def judge(
+    matrix: _Matrix = "default",
+    *,
+    rtol: Annotated[float | None, typer.Option(help="relative tolerance of every output")] = None,
+    atol: Annotated[float | None, typer.Option(help="absolute tolerance of every output")] = None,
+    output: Annotated[list[str] | None, typer.Option(help="of one output: NAME=RTOL,ATOL (repeatable)")] = None,
+    half: Annotated[bool, typer.Option("--half", help="judge the lanes in half precision instead")] = False,
+    probe: _Probe = None,
+    exclude: _Exclude = None,
+    cell: _Cell = None,
+) -> None:
+    """Say what the records would mean with other tolerances; nothing is run and nothing is written."""
+    rule = commands.rule_of(rtol, atol, output or (), half=half)
+    outcome = commands.judge(_request(matrix, probe, exclude, cell, Options()), rule)
+    typer.echo(outcome.text, nl=False)
+
+
+@app.command()
 def lock(matrix: _Matrix = "default") -> None:
     """Ask the package index what the selectors of a matrix mean now, and say what is new."""
     typer.echo(commands.lock(matrix).text, nl=False)

@@ -113,6 +113,13 @@ class SelectionError(MatrixscanError):
         super().__init__("\n".join(["the selectors mean nothing:", *(f"  {problem}" for problem in problems)]))
 
 
+class BadToleranceError(MatrixscanError):
+    """A tolerance on the command line is none."""
+
+    def __init__(self, text: str, fix: str) -> None:
+        super().__init__(f"tolerance {text}: {fix}")
+
+
 class IndexSettingsError(MatrixscanError):
     """The user's index settings cannot be used."""
 

@@ -32,6 +32,8 @@ class Figure(msgspec.Struct, frozen=True):
     opset: int
     precision: str
     runner: str
+    required_atol: float | None = None  # with which it would have passed at the probe's rtol
+    margin: float | None = None  # tolerance / error at the worst element
 
 
 class LaneView(msgspec.Struct, frozen=True):
@@ -82,6 +84,12 @@ class Finding(msgspec.Struct, frozen=True):
         """Whether anything of this probe exists in the environment."""
         lanes = [lane for lane in self.lanes if not lane.witness]
         return not lanes or any(lane.verdict != NOT_APPLICABLE for lane in lanes)
+
+    @property
+    def smallest_margin(self) -> float | None:
+        """Return the smallest margin of what passed, None where nothing differs at all; witnesses do not count."""
+        margins = [lane.smallest_margin for lane in self.working_lanes()]
+        return min((margin for margin in margins if margin is not None), default=None)
 
     def working_lanes(self) -> tuple[LaneView, ...]:
         """Return the lanes whose verdict is good; a witness's lane is none to recommend."""
@@ -143,7 +151,17 @@ def lane_views(cases: Sequence[CaseRecord]) -> tuple[LaneView, ...]:
 def worst_figure(cases: Sequence[CaseRecord]) -> Figure | None:
     """Return the mismatching output with the largest max_abs, None if no values mismatch."""
     figures = [
-        Figure(output.name, output.max_abs, case.size, case.exporter, case.opset, case.precision, case.runner)
+        Figure(
+            output.name,
+            output.max_abs,
+            case.size,
+            case.exporter,
+            case.opset,
+            case.precision,
+            case.runner,
+            output.required_atol,
+            output.margin,
+        )
         for case in sorted(cases, key=case_order)
         for output in case.outputs
         if not output.passed and output.reason == "mismatch" and output.max_abs is not None

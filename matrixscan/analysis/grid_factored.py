@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matrixscan.analysis.grid import ENVIRONMENT, OK, CaseKey, Grid, Words, axis_names, refuse_duplicates
 from matrixscan.analysis.grid_runs import Runs, distinct_rows, outcome_codes, runs_of, side_codes, unknown_side
+from matrixscan.harness.protocol import HALF
 from matrixscan.records.factored import Combination, Side, Table
 
 _Ints = NDArray[Any]
@@ -26,6 +27,7 @@ class _Exports(msgspec.Struct, frozen=True, eq=False):
     code: _Ints  # of each export row; OK where there is an artifact to run
     text: _Ints
     first: _Ints  # case -> the case of the size its lane was exported with
+    full: _Ints  # case in half -> the same in full precision; itself where there is none
 
 
 def grid_of_factored(exports: Table, runs: Table, *, witnesses: Iterable[str] = ()) -> Grid:
@@ -94,7 +96,9 @@ def _row(exported: _Exports, ran: Runs, export: int, run: int) -> tuple[_Ints, _
     for case in np.flatnonzero((frozen > 0) & ran.about_shapes[code]):
         if not ran.has_shapes_of(int(group[case]), int(group[exported.first[case]])):
             frozen[case] = 0
-    return np.where(frozen > 0, frozen, code), text
+    full = (exported.full != np.arange(len(code))) & (code[exported.full] == OK)
+    rounded = np.where(to_run & (group >= 0) & (rows >= 0) & full & (frozen == 0), ran.rounded[code], 0)
+    return np.where(frozen > 0, frozen, np.where(rounded > 0, rounded, code)), text
 
 
 def _exports(table: Table, words: Words) -> _Exports:
@@ -111,7 +115,18 @@ def _exports(table: Table, words: Words) -> _Exports:
     code, text = outcome_codes(table, np.arange(len(table)), words)
     lanes: dict[tuple[object, ...], int] = {}
     first = np.array([lanes.setdefault(key[:6], index) for index, key in enumerate(cases)], np.intp)
-    return _Exports(cases, row, code, text, first)
+    return _Exports(cases, row, code, text, first, _full(cases))
+
+
+def _full(cases: Sequence[CaseKey]) -> _Ints:
+    places = {key: index for index, key in enumerate(cases)}
+    return np.array(
+        [
+            places.get(key._replace(precision="fp32"), index) if key.precision in HALF else index
+            for index, key in enumerate(cases)
+        ],
+        np.intp,
+    )
 
 
 def _case_key(table: Table, row: int) -> CaseKey:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matrixscan.analysis.grid import Words
+from matrixscan.analysis.judge import OF_VALUES
 from matrixscan.errors import MatrixscanError
 from matrixscan.harness.protocol import OUTCOMES
 from matrixscan.records.factored import Labels, Table, shape_of
@@ -41,6 +42,7 @@ class Runs(msgspec.Struct, frozen=True, eq=False):
     text: _Ints
     frozen: _Ints  # code -> the same at its stage with the reason shape_frozen; 0 where that cannot be
     about_shapes: NDArray[np.bool_]  # code -> whether it is only frozen if the shapes are those of the export
+    rounded: _Ints  # code -> the same with the reason precision; 0 where that cannot be
 
     def has_shapes_of(self, group: int, first: int) -> bool:
         """Return whether every output of another shape than eager's has that of another run."""
@@ -64,8 +66,12 @@ def runs_of(exports: Table, runs: Table, words: Words) -> Runs:
     starts = np.append(start, len(order)).astype(np.intp)
     code, text = outcome_codes(runs, order[start], words, _settled_outputs(runs, order, starts))
     frozen, about_shapes = _frozen_codes(words)
+    rounded = _rounded_codes(words)
+    frozen = np.append(frozen, np.zeros(len(rounded) - len(frozen), np.intp))
+    about_shapes = np.append(about_shapes, np.zeros(len(rounded) - len(about_shapes), np.bool_))
     # Group -1 is what was not run.
-    return Runs(runs, order, starts, group, join_exports, np.append(code, 0), np.append(text, 0), frozen, about_shapes)
+    code, text = np.append(code, 0), np.append(text, 0)
+    return Runs(runs, order, starts, group, join_exports, code, text, frozen, about_shapes, rounded)
 
 
 def outcome_codes(
@@ -82,14 +88,15 @@ def outcome_codes(
     names = ("stage", "outcome", "reason", "error_type", "error_message")
     columns = [table.texts(name).codes[rows] for name in names]
     said, ends = outputs or (np.zeros(len(rows), np.int32), (None,))
-    start, index = distinct_rows([*columns, said])
+    plain = table.numbers("unoptimized")[rows].astype(np.int32) if "unoptimized" in table.columns else 0 * said
+    start, index = distinct_rows([*columns, said, plain])
     found = []
-    for *codes, end in np.stack([*columns, said], axis=1)[start]:
+    for *codes, end, unoptimized in np.stack([*columns, said, plain], axis=1)[start]:
         stage, outcome, reason, kind, message = (
             _label(table.texts(name), code) for name, code in zip(names, codes, strict=True)
         )
         error = None if kind is None else Error(kind, message or "")
-        found.append(_settle(words, (stage, outcome or "", reason), error, ends[end]))
+        found.append(_settle(words, (stage, outcome or "", reason), error, ends[end], unoptimized=unoptimized == 1))
     pairs = np.array(found, np.int32).reshape(-1, 2)
     return pairs[index, 0], pairs[index, 1]
 
@@ -129,7 +136,9 @@ def unknown_side(side: str) -> NoReturn:
     raise UnknownSideError(side)
 
 
-def _settle(words: Words, said: tuple[str | None, str, str | None], error: Error | None, end: str | None) -> list[int]:
+def _settle(
+    words: Words, said: tuple[str | None, str, str | None], error: Error | None, end: str | None, *, unoptimized: bool
+) -> list[int]:
     """Return code and text. `end`: None without a comparison, "" when all passed, "-" when nothing was compared."""
     stage, outcome, reason = said
     if outcome not in OUTCOMES:
@@ -142,6 +151,8 @@ def _settle(words: Words, said: tuple[str | None, str, str | None], error: Error
         stage, outcome, error = "compare", "skipped", Error("NothingCompared", "no output was compared with eager")
     elif outcome == "failed" and reason == "shape" and end == "truncated":
         reason = "truncated"
+    elif outcome == "failed" and unoptimized:
+        reason = "optimizer"
     return [words.code(stage, outcome, reason), words.text(error)]
 
 
@@ -198,6 +209,15 @@ def _frozen_codes(words: Words) -> tuple[_Ints, NDArray[np.bool_]]:
         np.array([frozen.get(code, 0) for code in range(count)], np.intp),
         np.array([code in frozen and not word.startswith("run:") for code, word in enumerate(words.words)]),
     )
+
+
+def _rounded_codes(words: Words) -> _Ints:
+    rounded: dict[int, int] = {}
+    for code, (word, outcome) in enumerate(list(zip(words.words, words.outcomes, strict=True))):
+        stage, _, reason = word.partition(": ")
+        if outcome == "failed" and reason in OF_VALUES:
+            rounded[code] = words.code(stage, "failed", "precision")
+    return np.array([rounded.get(code, 0) for code in range(len(words.words))], np.intp)
 
 
 def _join_keys(exports: Table, runs: Table) -> tuple[_Ints, _Ints, int]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from matrixscan.harness.protocol import FILE_EXPORTER, OUTCOMES, STAGES
+from matrixscan.harness.protocol import FILE_EXPORTER, HALF, OUTCOMES, STAGES
 from matrixscan.records.types import CaseRecord, Error, OutputMetrics, Record
 
 GOOD = "good"
@@ -21,6 +21,9 @@ NOT_APPLICABLE = "not_applicable"
 BAD_OUTCOMES = frozenset({"failed", "crashed", "timed_out"})
 
 _SHAPES = frozenset({"shape", "truncated"})
+
+#: What rounding can do to values, and an optimisation of a graph.
+OF_VALUES = frozenset({"mismatch", "nonfinite"})
 
 LaneKey = tuple[str, str, str, int, str, str]
 
@@ -57,10 +60,43 @@ def settle_cases(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
     """Return the cases as the analysis sees them: unproven passes withdrawn, derived reasons filled in."""
     settled = [_settle(case) for case in cases]
     frozen = {id(case) for lane in group_lanes(settled).values() for case in _shape_frozen(lane)}
+    full = {_place(case) for case in settled if case.outcome == "passed" and case.precision not in HALF}
     return tuple(
-        msgspec.structs.replace(case, reason="shape_frozen") if id(case) in frozen else _name_truncation(case)
+        msgspec.structs.replace(case, reason=_derived(case, frozen=id(case) in frozen, full=_place(case) in full))
         for case in settled
     )
+
+
+def _place(case: CaseRecord) -> tuple[object, ...]:
+    """Return what a case shares with its like in other precisions."""
+    return case.probe, case.variant, case.exporter, case.opset, case.runner, tuple(sorted(case.size.items()))
+
+
+def _derived(case: CaseRecord, *, frozen: bool, full: bool) -> str | None:
+    """Return the reason that says most: what the case's neighbours and a second look at it tell.
+
+    Args:
+        case: A settled case.
+        frozen: It passes at the size of the export alone.
+        full: It passes in full precision.
+    """
+    if case.outcome != "failed":
+        return case.reason
+    if frozen:
+        return "shape_frozen"
+    if case.reason == "shape" and _is_truncated(case):
+        return "truncated"
+    if works_unoptimized(case):
+        return "optimizer"
+    if full and case.precision in HALF and case.reason in OF_VALUES:
+        return "precision"
+    return case.reason
+
+
+def works_unoptimized(case: CaseRecord) -> bool:
+    """Return whether the artifact does right in the same runner once nothing optimises its graph."""
+    found = case.facts.get("unoptimized")
+    return isinstance(found, dict) and found.get("passed") is True
 
 
 def judge_lane(cases: Sequence[CaseRecord]) -> str:
@@ -189,12 +225,10 @@ def _has_shapes(case: CaseRecord, shapes: Mapping[str, tuple[int, ...]]) -> bool
     return case.reason in _SHAPES and all(output.shape == shapes.get(output.name, output.shape) for output in wrong)
 
 
-def _name_truncation(case: CaseRecord) -> CaseRecord:
-    """Call an output that lacks something along one axis, and has all else, by its name."""
+def _is_truncated(case: CaseRecord) -> bool:
+    """Return whether outputs of another shape lack something along one axis, and have all else."""
     wrong = [output for output in case.outputs if output.reason == "shape"]
-    if case.outcome != "failed" or case.reason != "shape" or not wrong or not all(map(_is_shorter, wrong)):
-        return case
-    return msgspec.structs.replace(case, reason="truncated")
+    return bool(wrong) and all(map(_is_shorter, wrong))
 
 
 def _is_shorter(output: OutputMetrics) -> bool:

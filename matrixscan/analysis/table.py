@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from matrixscan.analysis.drift import AMPLE
 from matrixscan.analysis.findings import Figure, Finding, first_line
 from matrixscan.analysis.judge import BAD, GOOD, UNKNOWN
 from matrixscan.analysis.view import CellView, ProbeVariant, ScanView
@@ -17,6 +18,8 @@ MAIN_AXES = ("python", "torch", "onnx", "onnxruntime")
 
 _WIDTH = 90
 _MOST_CELL_COLUMNS = 6
+#: Reasons that a figure says more about.
+_OF_VALUES = frozenset({"mismatch", "optimizer", "precision"})
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -29,7 +32,8 @@ class Table(msgspec.Struct, frozen=True):
 def cell_text(finding: Finding) -> str:
     """Return the text of one table cell."""
     if finding.verdict == GOOD:
-        return "ok"
+        margin = finding.smallest_margin
+        return "ok" if margin is None or margin >= AMPLE else f"ok, margin {number(margin)}"
     if not finding.applicable:
         return "n/a"
     if finding.verdict != BAD:
@@ -107,6 +111,11 @@ def finding_lines(view: ScanView) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def drift_lines(view: ScanView) -> tuple[str, ...]:
+    """One line for everything that moves between combinations without failing."""
+    return tuple(drift.describe() for drift in (*view.eager_drifts, *view.margin_drifts))
+
+
 def _worth_a_line(finding: Finding) -> bool:
     return finding.verdict == BAD or (finding.verdict == UNKNOWN and finding.stage is not None)
 
@@ -131,14 +140,21 @@ def number(value: float) -> str:
 
 def _problem_text(finding: Finding) -> str:
     figure = finding.figure
-    if finding.stage == "compare" and finding.reason == "mismatch" and figure is not None:
+    if finding.stage == "compare" and finding.reason in _OF_VALUES and figure is not None:
         where = _figure_lane(finding, figure)
-        return f"compare: mismatch, {figure_text(figure)} ({where})"
+        return f"compare: {finding.reason}, {figure_text(figure)} ({where}{_needs(figure)})"
     where = f" ({_where(finding.lane)})" if finding.lane else ""
     stage = finding.stage or "stage unknown"
     if finding.reason == "shape_frozen" or (finding.stage == "compare" and finding.reason not in {None, "error"}):
         return f"{stage}: {finding.reason}{_at(finding.size)}{where}"
     return _clip(f"{stage}: {_words(finding.outcome, finding.reason, finding.error)}", len(where)) + where
+
+
+def _needs(figure: Figure) -> str:
+    """Return with which tolerance the worst output would have passed, and how far it is from the one it has."""
+    parts = [("needs atol", figure.required_atol), ("margin", figure.margin)]
+    said = ", ".join(f"{name} {number(value)}" for name, value in parts if value is not None)
+    return f"; {said}" if said else ""
 
 
 def _figure_lane(finding: Finding, figure: Figure) -> str:
@@ -188,7 +204,7 @@ def _finding_line(cell_id: str, finding: Finding) -> str:
     said = _quoted(finding.outcome, finding.reason, finding.error)
     line = f"{cell_id} {finding.probe}/{finding.variant}: {finding.stage}: {said}{where}"
     if finding.figure is not None:
-        line += f"; worst {figure_text(finding.figure)} ({_figure_lane(finding, finding.figure)})"
+        line += f"; worst {figure_text(finding.figure)} ({_figure_lane(finding, finding.figure)}{_needs(finding.figure)})"
     known = "".join(f"; announced until {entry.until}: {entry.reason}" for entry in finding.announced)
     return _with_lanes(line + _count(finding), finding) + known
 

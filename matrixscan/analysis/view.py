@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
+from matrixscan.analysis.drift import EagerDrift, MarginDrift, eager_drifts, margin_drifts
 from matrixscan.analysis.findings import Finding, build_finding
 from matrixscan.analysis.judge import (
     BAD,
@@ -73,6 +74,8 @@ class ScanView(msgspec.Struct, frozen=True):
     judged: tuple[str, ...]
     warnings: tuple[str, ...]
     conflicts: tuple[DataConflict, ...]
+    eager_drifts: tuple[EagerDrift, ...] = ()
+    margin_drifts: tuple[MarginDrift, ...] = ()
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -127,6 +130,8 @@ def build_view(
             *_announcements(cells),
         ),
         conflicts=conflicts,
+        eager_drifts=eager_drifts(kept, conflicts),
+        margin_drifts=margin_drifts((cell.id, cell.cases) for cell in cells),
     )
 
 

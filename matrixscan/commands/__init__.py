@@ -1,5 +1,6 @@
 """What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
 
+from matrixscan.commands.judging import judge, rule_of
 from matrixscan.commands.locking import lock
 from matrixscan.commands.planning import describe_plan
 from matrixscan.commands.probes import calibrate, check_probe, run_probe
@@ -16,11 +17,13 @@ __all__ = [
     "check_probe",
     "describe_plan",
     "init",
+    "judge",
     "load_plans",
     "lock",
     "new_scan",
     "places",
     "report",
+    "rule_of",
     "run_probe",
     "scan",
     "scan_cell",

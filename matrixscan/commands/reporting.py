@@ -39,8 +39,8 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     if is_wide(plans.full):
         return Outcome(report_wide(plans, reports), 0)
     published = _with_extras(plans)
-    _publish(reports, _view(published, [_only(record, published) for record in records]))
-    view = _view(plans.selected, [_only(record, plans.selected) for record in records])
+    _publish(reports, view_of(published, [current(record, published) for record in records]))
+    view = view_of(plans.selected, [current(record, plans.selected) for record in records])
     cost = _cost(request, plans, records) if scanned else f"derived from {len(records)} records"
     cost = "\n".join(filter(None, [_compared_with(plans.full), cost]))
     text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
@@ -70,7 +70,7 @@ def _with_extras(plans: Plans) -> Plan:
     return msgspec.structs.replace(plans.full, probes=plans.full.probes + probes, cases=plans.full.cases + cases)
 
 
-def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
+def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
     matrix = plan.matrix
     planned = [(cell.id, cell.axes) for cell in plan.cells]
     wanted = [record for record in records if record.id in dict(planned)]
@@ -87,7 +87,7 @@ def _view(plan: Plan, records: Sequence[Record]) -> ScanView:
     )
 
 
-def _only(record: Record, plan: Plan) -> Record:
+def current(record: Record, plan: Plan) -> Record:
     """Cut a record down to what was asked about and still holds.
 
     A case measured with an earlier state of its probe, or judged with other tolerances, says nothing about the plan's.

@@ -14,7 +14,7 @@ from matrixscan.execution.overlays import own_packages
 from matrixscan.execution.pictures import draw_pictures
 from matrixscan.execution.requests import case_fields
 from matrixscan.execution.state import CellRun, utc_now
-from matrixscan.records.build import case_records, import_stage, lift_digests
+from matrixscan.records.build import case_records, import_stage, lift_digests, lift_sketches
 from matrixscan.records.events import Fold
 from matrixscan.records.redact import Redactor
 from matrixscan.records.types import SCHEMA_VERSION, CaseRecord, ExpectedFailure, Lock, ProbeRecord, Record, StageRecord
@@ -90,6 +90,7 @@ def _probe(run: CellRun, name: str, cases: tuple[CaseRecord, ...]) -> ProbeRecor
         license=probe.license,
         requirements=packages,
         weights=weights,
+        eager=lift_sketches(cases, name),
         inputs=inputs,
         family=probe.family,
         expected=tuple(ExpectedFailure(known.match, known.reason, known.until, known.when) for known in probe.expected),

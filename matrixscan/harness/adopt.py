@@ -32,8 +32,9 @@ def _reference(bench, case):
     made = _sample(bench, case, case["size"]["sample"])
     _refuse_blind(bench, case, made)
     outputs = bench.kept(case, "build")["chain"].outputs
-    head = {"probe": case["probe"], "single": True, "stages": [""], "outputs": outputs, "post": False}
     facts = {"inputs": reference.digest([made]), "compared_with": asked["compared_with"]}
+    head = {"probe": case["probe"], "single": True, "stages": [""], "outputs": outputs, "post": False}
+    head["inputs"] = facts["inputs"]
     facts["reference"] = parcel.keep_reference(bench.request["store"], head, [made])
     return {"facts": facts}
 

@@ -14,12 +14,13 @@ import time
 
 import numpy as np
 
-from . import isolate, pictures, reference, stages
+from . import isolate, pictures, reference, second_look, stages
 from .backends import Unsupported, Unusable, find_exporter, find_runner
 from .chain import Mislabelled, tensors
 from .probe import Requirement, post_process
 from .protocol import HALF, converted_to, share_key
-from .refusals import refuse_blind, refuse_unknown_axes, refuse_unknown_outputs
+from .refusals import refuse_blind, refuse_other_inputs, refuse_unknown_axes, refuse_unknown_outputs
+from .sketch import sketch
 from .stop import Stop, described
 
 _REPEATS = 5
@@ -36,6 +37,10 @@ def run_cases(request, out_dir, events, stages):
         events.emit("case", case=case["id"], state="started")
         result = bench.run(case)
         events.emit("case", case=case["id"], state="done", peak_memory=isolate.peak_memory(), **result)
+        # The case has its outcome; what else is tried may take the process down and costs nothing but itself.
+        noted = second_look.facts(bench, case, result, run)
+        if noted:
+            events.emit("note", case=case["id"], facts=noted)
 
 
 class Bench:
@@ -153,6 +158,7 @@ def eager(bench, case):
         raise Stop("skipped", "nondeterministic", {"type": "UnstableReference", "message": words})
     eager_ms = _latency(lambda: chain.run(samples[0]["inputs"], chain.eager(), "reference"))
     facts = {"inputs": reference.digest(samples), "eager_ms": eager_ms}
+    facts["eager"] = {name: sketch(name, array) for name, array in samples[0]["outputs"].items()}
     if len(samples) > 1:
         facts["samples"] = len(samples)
     return {"samples": samples, "facts": facts}
@@ -259,6 +265,7 @@ def load(bench, case):
 def run(bench, case):
     """Run the artifacts on what eager was given."""
     spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
+    refuse_other_inputs(bench.kept(case, "eager"))
     call, pruned = _exported(bench, case)
     runs, parts = [], []
     for made in bench.kept(case, "eager")["samples"]:

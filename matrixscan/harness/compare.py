@@ -14,6 +14,8 @@ import numpy as np
 
 NOISE_FACTOR = 10.0
 NOISE_CAP = 0.01
+#: Points of an envelope that are kept; more are merged so that what passes by it passes by all.
+_ENVELOPE = 16
 #: RMS of a normal distribution in units of the lower quartile of its magnitudes.
 _RMS_OF_QUARTILE = 3.14
 
@@ -74,15 +76,22 @@ def worst(results):
         unknown = float("inf") if result["passed"] else 0.0
         return int(result["passed"]), unknown if margin is None else margin
 
-    return min(results, key=rank)
+    chosen = min(results, key=rank)
+    points = [point for result in results for point in result.get("envelope", ())]
+    return dict(chosen, envelope=_envelope(*np.array(points).T)) if points else chosen
 
 
 def tolerance(reference, noise, rtol, atol):
     """Return the largest error that passes, for every element of a finite float64 array."""
-    floor = 0.0
-    if noise and np.isfinite(noise) and reference.size:
-        floor = min(NOISE_FACTOR * noise, NOISE_CAP * _ordinary_magnitude(reference))
-    return np.maximum(atol + rtol * np.abs(reference), floor if np.isfinite(floor) else 0.0)
+    return np.maximum(atol + rtol * np.abs(reference), noise_allowance(reference, noise))
+
+
+def noise_allowance(reference, noise):
+    """Return the error that passes at any rtol and atol, for the noise of the reference itself."""
+    if not noise or not np.isfinite(noise) or not reference.size:
+        return 0.0
+    floor = min(NOISE_FACTOR * noise, NOISE_CAP * _ordinary_magnitude(reference))
+    return floor if np.isfinite(floor) else 0.0
 
 
 def _ordinary_magnitude(reference):
@@ -100,6 +109,8 @@ def _judge(result, out, reference, rtol, atol, agree):
     if reference.dtype.kind == "f":
         error = np.abs(actual - expected)[finite]
         allowed = tolerance(expected[finite], result["noise_floor"], rtol, atol)
+        floor = noise_allowance(expected[finite], result["noise_floor"])
+        result.update(floor=_number(floor), envelope=_envelope(np.abs(expected[finite]), error, floor))
     else:
         error, rtol = _exact_error(out, reference, actual, expected)[finite], 0.0
         allowed = np.zeros_like(error)
@@ -158,6 +169,36 @@ def _metrics(result, actual, expected, error, allowed, rtol):
         required_atol=_number(np.maximum(error - rtol * size, 0.0).max()),
         margin=_number((allowed[wrong] / error[wrong]).min()) if wrong.any() else None,
     )
+
+
+def _envelope(size, error, floor=0.0):
+    """Return the elements that decide at any rtol and atol: [|reference|, error], both rising.
+
+    An output passes where f(rtol) = max(error - rtol * |reference|) <= atol. The maximum over all elements is one over
+    the corners of the upper left of their convex hull, which Andrew's monotone chain (1979) finds.
+    """
+    order = np.lexsort((-error, size))
+    size, error = size[order], error[order]
+    # As large an error on a smaller value says more.
+    before = np.concatenate([[floor], np.maximum.accumulate(error)[:-1]])
+    corners = []
+    kept = error > np.maximum(before, floor)
+    for point in zip(size[kept], error[kept]):
+        while len(corners) > 1 and _below(corners[-1], corners[-2], point):
+            corners.pop()
+        corners.append(point)
+    while len(corners) > _ENVELOPE:
+        # One that is as small as the first of two and as wrong as the second lets nothing pass that they do not.
+        pairs = list(zip(corners, corners[1:]))
+        at = int(np.argmin([(other[0] - one[0]) * (other[1] - one[1]) for one, other in pairs]))
+        corners[at : at + 2] = [(pairs[at][0][0], pairs[at][1][1])]
+    return [[float(size), float(error)] for size, error in corners]
+
+
+def _below(middle, left, right):
+    """Return whether a corner lies on or under the line between its neighbours."""
+    rise = (right[1] - left[1]) * (middle[0] - left[0])
+    return (middle[1] - left[1]) * (right[0] - left[0]) <= rise
 
 
 def _number(value):

@@ -24,6 +24,7 @@ def _eager(bench, case):
         "stages": list(chain.stages),
         "outputs": chain.outputs,
         "post": has_post(spec),
+        "inputs": kept["facts"]["inputs"],
     }
     kept["facts"]["reference"] = parcel.keep_reference(bench.request["store"], head, samples)
     return kept
@@ -98,7 +99,8 @@ def _stored_chain(bench, case):
 
 
 def _stored_reference(bench, case):
-    return {"samples": _reference(bench, case)[1]}
+    head, samples = _reference(bench, case)
+    return {"samples": samples, "facts": {"inputs": head["inputs"]}}
 
 
 def _reference(bench, case):

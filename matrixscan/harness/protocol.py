@@ -35,6 +35,9 @@ REASONS = (
     "error",  # an exception; the error field has its words
     "given_up",  # two cases of this variant hung before it; the rest was not tried
     "memory",  # the process outgrew its limit
+    "input_differs",  # the runner would not be given what eager was given
+    "optimizer",  # mismatch with the runner's graph optimisations, none without; derived by the analysis
+    "precision",  # mismatch in half where the same lane passes in fp32; derived by the analysis
     "shape_frozen",  # passes only at the size it was exported with; derived by the analysis
     "truncated",  # an output is shorter than it should be along one axis; derived by the analysis
 )

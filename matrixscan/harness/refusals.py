@@ -50,6 +50,14 @@ def refuse_unknown_outputs(spec, chain, made):
         raise Stop("failed", "error", {"type": "UnknownOutputs", "message": words})
 
 
+def refuse_other_inputs(kept):
+    """Stop where the inputs are no longer those that eager was given: agreement or not would mean nothing."""
+    known = kept.get("facts", {}).get("inputs")
+    if known is not None and reference.digest(kept["samples"]) != known:
+        words = "the inputs at hand are not those that eager was given: their digest is another"
+        raise Stop("infra", "input_differs", {"type": "OtherInputs", "message": words})
+
+
 def _nowhere(spec, names):
     """Return those names that no variant's inputs have; none where a variant's inputs cannot be had here."""
     try:

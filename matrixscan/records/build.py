@@ -88,7 +88,16 @@ def lift_digests(
     return weights, inputs
 
 
-def _lift(case: CaseRecord, fact: str, key: str, found: dict[str, str]) -> None:
+def lift_sketches(cases: Sequence[CaseRecord], probe: str) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Take the sketches of what eager gave out of a probe's cases and return them by variant and size."""
+    sketches: dict[str, dict[str, tuple[float, ...]]] = {}
+    for case in cases:
+        if case.probe == probe:
+            _lift(case, "eager", f"{case.variant} {size_text(case.size)}", sketches)
+    return sketches
+
+
+def _lift(case: CaseRecord, fact: str, key: str, found: dict[str, Any]) -> None:
     """Move a fact that all cases with that key share; one that differs stays where it is, for all to see."""
     if fact in case.facts and found.setdefault(key, case.facts[fact]) == case.facts[fact]:
         del case.facts[fact]

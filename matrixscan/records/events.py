@@ -177,6 +177,12 @@ class Fold:
             self.done[event["case"]] = event
             self._open = None
 
+    def _on_note(self, event: Event) -> None:
+        """Add what was found out about a case after its outcome."""
+        if event["case"] in self.done:
+            end = self.done[event["case"]]
+            self.done[event["case"]] = {**end, "facts": {**end.get("facts", {}), **event["facts"]}}
+
     def _on_died(self, event: Event) -> None:
         self.deaths.append(event)
         self._open = None

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from matrixscan.records.types import Error
 
 #: Version of both tables.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+#: Bits of a figure that are kept: 11 are three significant digits. More are noise to everyone and most of the file.
+FIGURE_BITS = 11
 
 #: Columns that hold seconds of one stage each.
 SECONDS = ("build", "eager", "export", "check")
@@ -106,6 +109,8 @@ class RunRow(msgspec.Struct, frozen=True, omit_defaults=True):
     atol: float | None = None
     agreement: float | None = None
     latency: float | None = None  # milliseconds
+    floor: float | None = None
+    unoptimized: bool | None = None  # whether it passes without the runner's graph optimisations
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 #: Version of the record file. An older one is upgraded by records/upgrade.py, a newer one refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -50,6 +50,8 @@ class OutputMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
     reference_rms: float | None = None
     rtol: float | None = None
     atol: float | None = None
+    floor: float | None = None  # error that passes at any rtol and atol, for the noise of the reference
+    envelope: tuple[tuple[float, float], ...] = ()  # |reference| and error of the elements that decide at any tolerance
     agreement: float | None = None  # share of equal elements of an output that is not floating
     part: str | None = None  # the stage of a chain this is an output of, on what eager gave it; None: the whole
     sample: int = 0  # which of the inputs drawn at this size it was worst on
@@ -96,6 +98,7 @@ class ProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: dict[str, str] = {}  # size, after the variant where variants are different models -> digest of the inputs
     family: bool = False  # the variants are different models, each judged by itself
     expected: tuple[ExpectedFailure, ...] = ()
+    eager: dict[str, dict[str, tuple[float, ...]]] = {}  # variant and size -> output -> sketch (harness/sketch.py)
 
 
 class Lock(msgspec.Struct, frozen=True):

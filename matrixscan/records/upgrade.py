@@ -16,6 +16,8 @@ from matrixscan.records.types import SCHEMA_VERSION, Record
 _STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     # The new fields' defaults say what was so before: no witness, no family, no stages, one sample.
     1: lambda data: {**data, "schema_version": 2},
+    # No envelope: what other tolerances would say is known within bounds. No sketch: nothing to compare eager by.
+    2: lambda data: {**data, "schema_version": 3},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from matrixscan.analysis.table import Table, finding_lines, models_table, pictures, probes_table
+from matrixscan.analysis.table import Table, drift_lines, finding_lines, models_table, pictures, probes_table
 from matrixscan.analysis.view import ScanView
 from matrixscan.reporters._markdown import escape, table
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
@@ -26,6 +26,9 @@ def render(view: ScanView) -> str:
     lines += _section("Operators and other probes", probes_table(view))
     findings = [f"- {escape(line)}" for line in finding_lines(view)]
     lines += ["## Findings", "", *(findings or ["None."])]
+    drifts = [f"- {escape(line)}" for line in drift_lines(view)]
+    if drifts:
+        lines += ["", "## Drift", "", *drifts]
     drawn = [f"- [{escape(shown)}]({quote(file)})" for shown, file in pictures(view)]
     if drawn:
         lines += ["", "## Pictures", "", "Expected, actual, and where they differ, from black to white.", "", *drawn]

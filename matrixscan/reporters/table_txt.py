@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
-from matrixscan.analysis.table import Table, finding_lines, models_table, probes_table
+from matrixscan.analysis.table import Table, drift_lines, finding_lines, models_table, probes_table
 from matrixscan.analysis.view import ScanView
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 
@@ -23,18 +23,22 @@ def render(view: ScanView) -> str:
     lines += tables(view)
     lines += [*(f"  {line}" for line in LEGEND), ""]
     findings = [f"  {_flat(line)}" for line in finding_lines(view)]
-    return "\n".join([*lines, "Findings", "--------", *(findings or ["  none"])]) + "\n"
+    lines += ["Findings", "--------", *(findings or ["  none"])]
+    drifts = [f"  {_flat(line)}" for line in drift_lines(view)]
+    lines += ["", "Drift", "-----", *drifts] if drifts else []
+    return "\n".join(lines) + "\n"
 
 
 def tables(view: ScanView) -> list[str]:
     """Return the lines of both tables."""
     return [
-        *_section("Models", models_table(view)),
-        *_section("Operators and other probes", probes_table(view)),
+        *plain_table("Models", models_table(view)),
+        *plain_table("Operators and other probes", probes_table(view)),
     ]
 
 
-def _section(title: str, content: Table) -> list[str]:
+def plain_table(title: str, content: Table) -> list[str]:
+    """Return the lines of a titled table."""
     head = [title, "-" * len(title)]
     if not content.rows or len(content.headers) == 1:
         return [*head, "  none", ""]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from matrixscan.errors import DamagedFileError, RecordVersionError, ToolMissingError
 from matrixscan.records.factored import (
+    FIGURE_BITS,
     SCHEMA_VERSION,
     Column,
     ExportRow,
@@ -30,10 +31,9 @@ from matrixscan.store.files import write_atomically
 EXPORT_ORDER = ("position", "runner", "side")
 RUN_ORDER = ("reference", "runner", "precision", "artifact", "position", "side")
 
-#: Bits of a figure that are kept: 11 are three significant digits. More are noise to everyone and most of the file.
-FIGURE_BITS = 11
-
 _META = b"matrixscan"
+#: Columns that came with version 2 of the tables.
+_YOUNGER = frozenset({"floor", "unoptimized"})
 _ROWS = 1 << 20  # a row group
 _LEVEL = 15  # of zstd; above it takes much longer for little
 _PAGE = 1 << 23  # bytes of a dictionary; the usual one is too small for digests
@@ -138,10 +138,17 @@ def _read(path: Path, row: type[ExportRow | RunRow]) -> Table:
     try:
         version = msgspec.json.decode(meta, type=dict[str, Any]).get("schema_version", SCHEMA_VERSION)
         check_version(path, version, SCHEMA_VERSION)
-        columns = {name: _from_arrow(content.column(name), kind) for name, kind in kinds(row).items()}
+        columns = {name: _column(content, name, kind) for name, kind in kinds(row).items()}
         return Table(columns, msgspec.json.decode(meta, type=Meta))
     except (KeyError, msgspec.MsgspecError) as error:
         raise DamagedFileError(path, str(error), _FIX) from error
+
+
+def _column(content: Any, name: str, kind: str) -> Column:
+    """Return a column; one that is younger than the file says nothing."""
+    if name in content.column_names or name not in _YOUNGER:
+        return _from_arrow(content.column(name), kind)
+    return np.full(len(content), -1, np.int8) if kind == "bool" else np.full(len(content), np.nan, np.float32)
 
 
 def _to_arrow(lib: Any, column: Column) -> Any:

@@ -21,7 +21,7 @@ MANY_CASES = 20_000
 _FIX = "delete it and scan again"
 _FIGURES = (
     "max_abs", "mean_abs", "rmse", "max_rel", "cosine", "snr_db", "required_atol", "margin", "noise_floor",
-    "reference_rms", "rtol", "atol", "agreement",
+    "reference_rms", "rtol", "atol", "agreement", "floor",
 )  # fmt: skip
 _JSON = ("size", "seconds", "facts")
 
@@ -98,7 +98,8 @@ def _row(record: str, number: int, place: int, case: CaseRecord) -> dict[str, An
 
 def _plain(output: OutputMetrics) -> dict[str, Any]:
     # Fields at their defaults are left out by msgspec, and are null or 0 here.
-    return {"part": output.part, "sample": output.sample, **{name: getattr(output, name) for name in _FIGURES}}
+    named = {name: getattr(output, name) for name in ("part", "sample", "envelope", *_FIGURES)}
+    return named | {"envelope": [list(point) for point in output.envelope]}
 
 
 def _case(row: dict[str, Any]) -> CaseRecord:
@@ -121,6 +122,7 @@ def _schema(lib: Any) -> Any:
     output = lib.struct([
         *((name, lib.string()) for name in _texts(OutputMetrics)),
         ("passed", lib.bool_()), ("shape", shape), ("reference_shape", shape), ("sample", lib.int64()),
+        ("envelope", lib.list_(lib.list_(figure))),
         *((name, figure) for name in _FIGURES),
     ])  # fmt: skip
     return lib.schema([

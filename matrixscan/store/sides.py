@@ -112,6 +112,7 @@ def _outputs(side: str, artifact: str, reference: str, case: CaseRecord) -> Iter
         "reason": case.reason,
         "error_type": kind,
         "error_message": message,
+        "unoptimized": case.facts.get("unoptimized", {}).get("passed"),
     }
     if not case.outputs:
         yield RunRow(**said)
@@ -133,6 +134,7 @@ _FIGURES = (
     "rtol",
     "atol",
     "agreement",
+    "floor",
     "part",
     "sample",
     "passed",

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from matrixscan.harness import case as cases
-from matrixscan.harness import chain, pictures, probe, protocol, reference, stages, weights
+from matrixscan.harness import chain, pictures, probe, protocol, reference, second_look, stages, weights
 from matrixscan.harness.compare import compare, worst
+from matrixscan.harness.refusals import refuse_other_inputs
 
 CASE = {"id": "p/v/torchscript/opset13/fp32/onnxruntime-cpu/n2", "probe": "p", "variant": "v", "runner": "r"}
 CASE |= {"exporter": "torchscript", "opset": 13, "precision": "fp32", "size": {"n": 2}}
@@ -310,6 +311,71 @@ def test_what_a_runner_hands_out_is_copied():
     buffer = f32(1)
     (array,), _ = called(Runner(["x"], [buffer]))
     assert not np.shares_memory(array, buffer)
+
+
+# ---- A second look at what failed in its runner
+
+
+class Optimizing(Runner):
+    """Right only when nothing optimises the graph."""
+
+    right = 1.0
+
+    def plain(self, path, threads, precision):
+        return "plain"
+
+    def run(self, handle, feeds):
+        if handle == "plain" and self.right is None:
+            raise RuntimeError("no")
+        return [f32(self.right if handle == "plain" else 2)]
+
+
+def looked(monkeypatch, runner, **result):
+    bench = Bench([made({"y": f32(1)}) | {"inputs": {"x": f32(1)}}], [])
+    bench.request = {"threads": 1, "probes": {"p": SPEC | {"post": False}}}
+    head = {"single": True, "stages": [""], "outputs": {"": ["y"]}}
+    bench.memory[protocol.share_key(CASE, "build"), "build"] = None, {"chain": chain.StoredChain(SPEC, head)}
+    bench.memory[protocol.share_key(CASE, "export"), "export"] = None, {"paths": {"": "model.onnx"}}
+    monkeypatch.setattr(second_look, "find_runner", lambda _: runner)
+    monkeypatch.setattr(cases, "_latency", lambda call: 0.0)
+    return second_look.facts(bench, CASE, {"outcome": "failed", "stage": "compare"} | result, cases.run)
+
+
+@pytest.mark.parametrize(
+    ("right", "found"),
+    [
+        (1.0, {"passed": True, "max_abs": None}),
+        (1.5, {"passed": False, "max_abs": 0.5}),
+        (None, {"passed": False, "error": "RuntimeError"}),
+    ],
+)
+def test_what_fails_is_run_again_without_optimisations(monkeypatch, right, found):
+    runner = Optimizing(["x"], [])
+    runner.right = right
+    assert looked(monkeypatch, runner) == {"unoptimized": found}
+
+
+@pytest.mark.parametrize(
+    "result", [{"outcome": "passed", "stage": None}, {"outcome": "crashed"}, {"stage": "export"}, {"stage": "eager"}]
+)
+def test_what_does_not_fail_in_its_runner_is_not(monkeypatch, result):
+    assert looked(monkeypatch, Optimizing(["x"], []), **result) == {}
+
+
+def test_a_runner_that_cannot_do_without_optimisations_is_not_asked(monkeypatch):
+    assert looked(monkeypatch, Runner(["x"], [f32(1)])) == {}
+
+
+def test_inputs_that_are_not_those_eager_was_given_prove_nothing():
+    samples = [made({"y": f32(1)}) | {"inputs": {"x": f32(1)}}]
+    kept = {"samples": samples, "facts": {"inputs": reference.digest(samples)}}
+    refuse_other_inputs(kept)
+    refuse_other_inputs({"samples": samples})
+    samples[0]["inputs"]["x"] += 1
+    with pytest.raises(cases.Stop) as caught:
+        refuse_other_inputs(kept)
+    assert (caught.value.outcome, caught.value.reason) == ("infra", "input_differs")
+    assert caught.value.reason in protocol.REASONS
 
 
 # ---- Names of outputs

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from matrixscan.records.build import case_records, import_stage, lift_digests, log_tail
+from matrixscan.records.build import case_records, import_stage, lift_digests, lift_sketches, log_tail
 from matrixscan.records.events import Fold
 
 OUTPUT = {"name": "y", "passed": True, "reason": None, "shape": [2], "dtype": "float32"}
@@ -112,3 +112,12 @@ def test_what_a_chain_adds_to_an_output_is_kept():
     (record,) = case_records([case(2)], Fold.of([done(case(2), outputs=[OUTPUT | added])]))
     (output,) = record.outputs
     assert {name: getattr(output, name) for name in added} == added
+
+
+def test_sketches_move_from_the_cases_to_the_probe_once_for_each_size():
+    cases = [case(2), case(3), case(2, "dynamo")]
+    ends = [done(asked, facts={"eager": {"y": [float(asked["size"]["n"]), 0.5]}}) for asked in cases]
+    records = case_records(cases, Fold.of(ends))
+    assert lift_sketches(records, "model") == {"only n2": {"y": [2.0, 0.5]}, "only n3": {"y": [3.0, 0.5]}}
+    assert all("eager" not in record.facts for record in records)
+    assert lift_sketches(records, "other") == {}

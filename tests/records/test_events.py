@@ -220,3 +220,18 @@ def test_what_passed_before_a_variant_is_given_up_stays_passed():
     hang(events, LANE[0], "run")
     hang(events, LANE[1], "run")
     assert outcomes(Fold.of(events), OTHER) == ["passed", "skipped", "skipped"]
+
+
+def test_what_is_found_out_after_the_end_of_a_case_is_added_to_its_facts():
+    end = done(LANE[0], "failed") | {"facts": {"runner_ms": 1.0}}
+    note = {"event": "note", "case": LANE[0]["id"], "facts": {"unoptimized": {"passed": True}}}
+    fold = Fold.of([request(), end, note])
+    assert fold.outcome_of(LANE[0])["facts"] == {"runner_ms": 1.0, "unoptimized": {"passed": True}}
+    assert end["facts"] == {"runner_ms": 1.0}
+    assert outcomes(Fold.of([request(), note]), LANE[:1]) == [None]
+
+
+def test_a_second_look_that_takes_the_process_down_costs_no_case():
+    events = [request(), START, HELLO, IMPORTED, started(LANE[0]), done(LANE[0], "failed")]
+    assert Fold.of(events).attribute(crashed(), LANE[1:], again=False) is None
+    assert outcomes(Fold.of(events), LANE[:2]) == ["failed", None]

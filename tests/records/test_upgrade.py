@@ -43,6 +43,14 @@ def test_what_version_2_added_is_kept_and_version_1_had_none_of_it():
     assert probe.expected[0].when == {"torch": "<2.0", "opset": 13, "t": ">200"}
 
 
+def test_what_version_3_added_is_kept_and_version_2_had_none_of_it():
+    old, new = (decode_record((GOLDEN / f"version{version}.json").read_bytes(), GOLDEN) for version in (2, 3))
+    assert [(output.floor, output.envelope) for output in old.cases[0].outputs] == [(None, ())] * 3
+    assert (new.cases[0].outputs[0].floor, new.cases[0].outputs[0].envelope) == (1e-6, ((0.5, 1.5e-7),))
+    assert old.probes["campplus"].eager == {}
+    assert new.probes["campplus"].eager == {"published t200": {"embedding": (1.0, 0.25, -0.5)}}
+
+
 def test_a_record_of_a_newer_matrixscan_is_refused_with_what_to_do():
     path = GOLDEN / f"version{SCHEMA_VERSION}.json"
     data = json.loads(path.read_bytes()) | {"schema_version": SCHEMA_VERSION + 1, "unheard": "of"}

@@ -11,7 +11,8 @@ Exporter: NAME, FORMAT (of what it writes), SUFFIX, OPSETS (used where a matrix 
     essence(path), optional: the artifact as bytes without what differs between two exports of one graph.
 Runner: NAME, READS (the format), PRECISIONS, WITNESS (True for one that is shown and decides nothing), PACKAGES (the
     axes it needs: a factored plan installs these and nothing else beside NumPy where it runs artifacts), and the verbs
-    unsupported(precision), load(path, threads, precision), input_names(handle), run(handle, feeds) -> arrays in order.
+    unsupported(precision), load(path, threads, precision), input_names(handle), run(handle, feeds) -> arrays in order;
+    plain(path, threads, precision), optional: load without graph optimisations, to tell whether those are to blame.
 """
 
 import importlib

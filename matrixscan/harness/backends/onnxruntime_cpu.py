@@ -20,13 +20,14 @@ class Runner:
     @staticmethod
     def load(path, threads, precision):
         """Return an inference session."""
+        return _session(path, threads)
+
+    @staticmethod
+    def plain(path, threads, precision):
+        """Return an inference session that runs the graph as it is in the file."""
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return _session(path, threads, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
 
     @staticmethod
     def input_names(handle):
@@ -37,3 +38,15 @@ class Runner:
     def run(handle, feeds):
         """Return the outputs in graph order."""
         return handle.run(None, feeds)
+
+
+def _session(path, threads, level=None):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if level is not None:
+        options.graph_optimization_level = level
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,74 @@
+"""What a scan would say with other tolerances: from the records, nothing is run and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matrixscan.analysis.grid_factored import grid_of_factored
+from matrixscan.analysis.rejudge import Rule, rejudge
+from matrixscan.analysis.rejudge_runs import rejudge_runs
+from matrixscan.commands.reporting import current, view_of
+from matrixscan.commands.request import Outcome, Request, load_plans, places
+from matrixscan.commands.wide import is_wide, joint_records
+from matrixscan.errors import BadToleranceError
+from matrixscan.reporters._judged import render_grids, render_views
+from matrixscan.store.parquet import read_exports, read_runs
+from matrixscan.store.reports import Reports
+from matrixscan.store.sides import EXPORTS, RUNS
+
+
+def judge(request: Request, rule: Rule) -> Outcome:
+    """Judge the records of a matrix by other tolerances and say what changes.
+
+    Args:
+        request: which matrix, and which of its combinations and probes.
+        rule: the tolerances.
+    """
+    plans = load_plans(request)
+    reports = Reports(places().reports, plans.full.matrix.name)
+    if is_wide(plans.full):
+        return Outcome(_wide(reports, rule), 0)
+    records = [current(record, plans.selected) for record in joint_records(plans, reports)]
+    before = view_of(plans.selected, records)
+    after = view_of(plans.selected, [rejudge(record, rule) for record in records])
+    return Outcome(render_views(before, after, rule), 0)
+
+
+def _wide(reports: Reports, rule: Rule) -> str:
+    exports, runs = read_exports(reports.folder / EXPORTS), read_runs(reports.folder / RUNS)
+    witnesses = exports.meta.about.get("witnesses", ())
+    before = grid_of_factored(exports, runs, witnesses=witnesses)
+    after = grid_of_factored(exports, rejudge_runs(runs, rule), witnesses=witnesses)
+    return render_grids(before, after, rule)
+
+
+def rule_of(rtol: float | None, atol: float | None, outputs: Sequence[str], *, half: bool) -> Rule:
+    """Return a rule from what a command line says.
+
+    Args:
+        rtol: for every output.
+        atol: for every output.
+        outputs: `NAME=RTOL,ATOL`, for single ones.
+        half: the lanes in half precision are meant.
+
+    Raises:
+        BadToleranceError: a text is not of that form, or a number is negative or none.
+    """
+    own = dict(_own(text) for text in outputs)
+    numbers = [number for number in (rtol, atol, *(n for pair in own.values() for n in pair)) if number is not None]
+    if not numbers:
+        raise BadToleranceError("none given", "give --rtol, --atol or --output")
+    if not all(0 <= number < float("inf") for number in numbers):
+        raise BadToleranceError(str(min(numbers)), "a tolerance is a number of 0 or more")
+    return Rule(rtol, atol, own, half)
+
+
+def _own(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, pair = text.rpartition("=")
+    try:
+        rtol, atol = (float(number) for number in pair.split(","))
+    except ValueError:
+        raise BadToleranceError(text, "write NAME=RTOL,ATOL, as in --output logits=1e-3,1e-5") from None
+    return name, (rtol, atol)
+
+
