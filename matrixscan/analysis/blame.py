@@ -29,7 +29,9 @@ ENOUGH_RUNNERS = 3
 _ENVIRONMENT = frozenset({"resolve", "install", "import"})
 _VALUES = frozenset({"mismatch", "nonfinite", "shape", "truncated", "dtype"})
 #: What runners say of a file that is younger than they are, of an operator they do not have, or not in that type.
-_TOO_NEW = re.compile(r"IR[ _]version|opset \d+ is under development|is not a registered (?:function/)?op", re.IGNORECASE)
+_TOO_NEW = re.compile(
+    r"IR[ _]version|opset \d+ is under development|is not a registered (?:function/)?op", re.IGNORECASE
+)
 _NO_KERNEL = re.compile(r"NOT_IMPLEMENTED|Could not find an implementation|NotImplemented", re.IGNORECASE)
 #: What an exporter says of something it cannot write, whatever the model.
 _NOT_WRITTEN = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -36,8 +37,8 @@ class EagerDrift(msgspec.Struct, frozen=True):
         """Return one line for people."""
         releases = " and ".join(dict.fromkeys(f"torch {version}" for version in self.torch))
         return (
-            f"{self.probe}/{self.variant} at {self.size}: eager's {self.output} differs by {self.share:.1g} of its size "
-            f"between {self.before} and {self.after} ({releases}): the model changed there, whatever its export does"
+            f"{self.probe}/{self.variant} at {self.size}: eager's {self.output} differs by {self.share:.1g} of its "
+            f"size between {self.before} and {self.after} ({releases}): the model changed there, whatever its export does"
         )
 
 
@@ -75,7 +76,7 @@ def eager_drifts(records: Sequence[Record], conflicts: Iterable[DataConflict] = 
     return tuple(
         drift
         for (probe, place, output), found in sorted(seen.items())
-        for before, after in zip(found, found[1:], strict=False)
+        for before, after in itertools.pairwise(found)
         if (drift := _eager_drift((probe, place, output), before, after)) is not None
     )
 

@@ -58,17 +58,18 @@ def rejudge_case(case: CaseRecord, rule: Rule) -> CaseRecord:
     verdicts = [_passes(output, rule) for output in case.outputs]
     # What a run without optimisations gave was judged by the old tolerances.
     facts = {name: fact for name, fact in case.facts.items() if name != "unoptimized"}
-    common = {"outputs": outputs, "facts": facts}
+    said: tuple[str | None, str, str | None, Error | None]
     wrong = [output.reason for output, passes in zip(outputs, verdicts, strict=True) if passes is False]
     if wrong:
-        changed = {"stage": "compare", "outcome": "failed", "reason": wrong[0], "error": None}
+        said = ("compare", "failed", wrong[0], None)
     elif None in verdicts:
-        changed = {"stage": "compare", "outcome": "skipped", "reason": None, "error": UNDECIDED}
+        said = ("compare", "skipped", None, UNDECIDED)
     else:
-        changed = {"stage": None, "outcome": "passed", "reason": None, "error": None}
-    if (changed["outcome"], changed["reason"]) == (case.outcome, case.reason):
-        changed = {}
-    return msgspec.structs.replace(case, **common, **changed)
+        said = (None, "passed", None, None)
+    judged = msgspec.structs.replace(case, outputs=outputs, facts=facts)
+    if said[1:3] == (case.outcome, case.reason):
+        return judged
+    return msgspec.structs.replace(judged, **dict(zip(("stage", "outcome", "reason", "error"), said, strict=True)))
 
 
 def _by_values(case: CaseRecord) -> bool:

@@ -88,7 +88,8 @@ def _by_values(runs: Table) -> NDArray[np.bool_]:
     outcome, reason = runs.texts("outcome"), runs.texts("reason")
     decided = np.isin(reason.codes, _codes(reason, {"mismatch", "pipeline"}))
     compared = runs.texts("output").codes >= 0
-    return compared & ((outcome.codes == _code(runs, "outcome", "passed")) | decided)
+    found: NDArray[np.bool_] = compared & ((outcome.codes == _code(runs, "outcome", "passed")) | decided)
+    return found
 
 
 def _code(runs: Table, name: str, label: str) -> int:

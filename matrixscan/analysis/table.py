@@ -113,7 +113,8 @@ def finding_lines(view: ScanView) -> tuple[str, ...]:
 
 def drift_lines(view: ScanView) -> tuple[str, ...]:
     """One line for everything that moves between combinations without failing."""
-    return tuple(drift.describe() for drift in (*view.eager_drifts, *view.margin_drifts))
+    eager = (drift.describe() for drift in view.eager_drifts)
+    return (*eager, *(drift.describe() for drift in view.margin_drifts))
 
 
 def _worth_a_line(finding: Finding) -> bool:
@@ -204,7 +205,9 @@ def _finding_line(cell_id: str, finding: Finding) -> str:
     said = _quoted(finding.outcome, finding.reason, finding.error)
     line = f"{cell_id} {finding.probe}/{finding.variant}: {finding.stage}: {said}{where}"
     if finding.figure is not None:
-        line += f"; worst {figure_text(finding.figure)} ({_figure_lane(finding, finding.figure)}{_needs(finding.figure)})"
+        line += (
+            f"; worst {figure_text(finding.figure)} ({_figure_lane(finding, finding.figure)}{_needs(finding.figure)})"
+        )
     known = "".join(f"; announced until {entry.until}: {entry.reason}" for entry in finding.announced)
     return _with_lanes(line + _count(finding), finding) + known
 

@@ -70,5 +70,3 @@ def _own(text: str) -> tuple[str, tuple[float, float]]:
     except ValueError:
         raise BadToleranceError(text, "write NAME=RTOL,ATOL, as in --output logits=1e-3,1e-5") from None
     return name, (rtol, atol)
-
-

@@ -71,6 +71,7 @@ def _with_extras(plans: Plans) -> Plan:
 
 
 def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
+    """Return what the records of a plan's combinations mean."""
     matrix = plan.matrix
     planned = [(cell.id, cell.axes) for cell in plan.cells]
     wanted = [record for record in records if record.id in dict(planned)]

@@ -178,7 +178,7 @@ def _envelope(size, error, floor=0.0):
     the corners of the upper left of their convex hull, which Andrew's monotone chain (1979) finds.
     """
     order = np.lexsort((-error, size))
-    size, error = size[order], error[order]
+    size, error = size[order], np.minimum(error[order], np.finfo(np.float64).max)
     # As large an error on a smaller value says more.
     before = np.concatenate([[floor], np.maximum.accumulate(error)[:-1]])
     corners = []
@@ -189,9 +189,8 @@ def _envelope(size, error, floor=0.0):
         corners.append(point)
     while len(corners) > _ENVELOPE:
         # One that is as small as the first of two and as wrong as the second lets nothing pass that they do not.
-        pairs = list(zip(corners, corners[1:]))
-        at = int(np.argmin([(other[0] - one[0]) * (other[1] - one[1]) for one, other in pairs]))
-        corners[at : at + 2] = [(pairs[at][0][0], pairs[at][1][1])]
+        at = int(np.argmin(np.prod(np.diff(np.array(corners), axis=0), axis=1)))
+        corners[at : at + 2] = [(corners[at][0], corners[at + 1][1])]
     return [[float(size), float(error)] for size, error in corners]
 
 

@@ -33,7 +33,9 @@ def render_grids(before: Grid, after: Grid, rule: Rule) -> str:
     """Return how many case results change, and to what, by (probe, variant)."""
     old, new = (np.array(grid.words)[grid.codes] for grid in (before, after))
     places = np.argwhere(old != new)
-    found = Counter(("/".join(before.cases[case][:2]), str(old[row, case]), str(new[row, case])) for row, case in places)
+    found = Counter(
+        ("/".join(before.cases[case][:2]), str(old[row, case]), str(new[row, case])) for row, case in places
+    )
     rows = tuple((*key, str(count)) for key, count in found.most_common(_MOST_CHANGES))
     undecided = int((np.array([text.startswith(UNDECIDED.type) for text in after.texts])[after.errors]).sum())
     lines = [_head(rule, undecided), "", f"{len(places)} of {old[:, 1:].size} case results change.", ""]

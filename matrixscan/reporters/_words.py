@@ -12,7 +12,7 @@ HOW_TO_READ = (
 LEGEND = (
     "ok: every case that exists there agrees with eager within the probe's tolerance, at every size",
     "ok, margin 4.2: the worst value that passes is that far inside its tolerance; not said above 100",
-    "needs atol 0.3, margin 0.01: it would pass at that atol; the error is so many times too large, as a fraction",
+    "needs atol 0.3, margin 0.01: it would pass at that atol; the tolerance is that share of the worst error",
     "STAGE: WHAT: the first stage that did not pass, in the order " + ", ".join(STAGES),
     "8 of 10 cases bad: over all exporters, opsets and sizes; cases that cannot exist there are not counted",
     "ok with dynamo 18: that exporter and opset works although others do not",

@@ -3,17 +3,18 @@
 import msgspec
 import numpy as np
 import pytest
+from factored_samples import tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_samples import case, record
 
 from matrixscan.analysis.rejudge import UNDECIDED, Rule, rejudge_case
 from matrixscan.analysis.rejudge_runs import rejudge_runs
 from matrixscan.harness.compare import compare, worst
 from matrixscan.records.factored import RunRow, rows_of_table
 from matrixscan.records.types import OutputMetrics
-from tests.analysis.factored_samples import tables
-from tests.analysis.record_samples import case, record
 
+SEEDS = st.tuples(st.integers(0, 2**32 - 1), st.sampled_from([None, 1e-5]))
 TOLERANCES = st.tuples(*(st.floats(-9, 1).map(lambda power: 10**power) for _ in range(2)))
 
 
@@ -63,7 +64,9 @@ def test_an_older_record_is_judged_as_far_as_it_goes_and_never_wrongly(seed, bef
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.sampled_from([None, 1e-5])), min_size=1, max_size=4), TOLERANCES)
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.sampled_from([None, 1e-5])), min_size=1, max_size=4), TOLERANCES
+)
 def test_a_table_of_runs_is_judged_as_the_records_are(seeds, after):
     outputs = [output_of(seed, (1e-3, 1e-5), noise, f"y{at}")[0] for at, (seed, noise) in enumerate(seeds)]
     old = [msgspec.structs.replace(each, floor=None, envelope=()) for each in outputs]
@@ -75,7 +78,7 @@ def test_a_table_of_runs_is_judged_as_the_records_are(seeds, after):
     for each in exact:
         row = found[each.probe]
         # The table's figures have three digits, so it may leave undecided what a record decides; never the reverse.
-        assert row.outcome == each.outcome or row.outcome == "skipped"
+        assert row.outcome in {each.outcome, "skipped"}
         if row.outcome == each.outcome:
             assert (row.stage, row.reason) == (each.stage, each.reason)
 

@@ -13,6 +13,7 @@ from record_samples import (
     case,
     infeasible,
     mismatch,
+    output,
     record,
     replace,
     samples,
@@ -130,12 +131,20 @@ def test_a_label_names_the_runner_where_two_disagree():
     assert text_of(*cases).endswith("; ok with torchscript 13 onnxruntime-cpu")
 
 
+NEEDS = "needs atol 0.451, margin 2.22e-05"
+
+
 @pytest.mark.parametrize(
     ("cases", "expected"),
     [
-        ([case()], "ok"),
+        ([case()], "ok, margin 42.1"),
+        ([case(outputs=(output(margin=142.0),))], "ok"),
+        ([case(outputs=(output(margin=None),))], "ok"),
         ([infeasible()], "n/a"),
-        ([mismatch(0.4512)], "compare: mismatch, max_abs 0.451 at t=200 (torchscript, opset 13); 1 of 1 cases bad"),
+        (
+            [mismatch(0.4512)],
+            f"compare: mismatch, max_abs 0.451 at t=200 (torchscript, opset 13; {NEEDS}); 1 of 1 cases bad",
+        ),
         ([case("skipped", stage="build", reason="requirement")], "unknown: skipped at build: requirement"),
         ([case("infra", stage="run", error=Error("a.DiskFull", "x"))], "unknown: infra at run: DiskFull"),
         (

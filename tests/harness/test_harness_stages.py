@@ -321,10 +321,10 @@ class Optimizing(Runner):
 
     right = 1.0
 
-    def plain(self, path, threads, precision):
+    def plain(self, _path, _threads, _precision):
         return "plain"
 
-    def run(self, handle, feeds):
+    def run(self, handle, _feeds):
         if handle == "plain" and self.right is None:
             raise RuntimeError("no")
         return [f32(self.right if handle == "plain" else 2)]
@@ -337,7 +337,7 @@ def looked(monkeypatch, runner, **result):
     bench.memory[protocol.share_key(CASE, "build"), "build"] = None, {"chain": chain.StoredChain(SPEC, head)}
     bench.memory[protocol.share_key(CASE, "export"), "export"] = None, {"paths": {"": "model.onnx"}}
     monkeypatch.setattr(second_look, "find_runner", lambda _: runner)
-    monkeypatch.setattr(cases, "_latency", lambda call: 0.0)
+    monkeypatch.setattr(cases, "_latency", lambda _: 0.0)
     return second_look.facts(bench, CASE, {"outcome": "failed", "stage": "compare"} | result, cases.run)
 
 
