@@ -39,6 +39,10 @@ _NOT_WRITTEN = re.compile(
     r"|No decompositions registered|DispatchError|ConversionError|torch\.onnx\.errors",
     re.IGNORECASE,
 )
+#: What Python says where releases do not fit together; it may look like an exporter's own failure.
+_OF_PACKAGES = re.compile(
+    r"ModuleNotFoundError|ImportError|module '[\w.]+' has no attribute|Descriptors cannot be created|_ARRAY_API"
+)
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -156,7 +160,7 @@ def _not_written(known: Evidence) -> tuple[str, ...] | None:
 
 def _export_elsewhere(known: Evidence) -> tuple[str, ...] | None:
     """An export that fails in one exporter or release and not in another: the model is not what stands in the way."""
-    if known.stage not in {"export", "check"} or known.outcome != "failed":
+    if known.stage != "export" or known.outcome != "failed" or _OF_PACKAGES.search(known.error):
         return None
     elsewhere = _elsewhere(known)
     return ("the same model is written elsewhere", *elsewhere) if elsewhere else None
@@ -177,23 +181,27 @@ def _runner_died(known: Evidence) -> tuple[str, ...] | None:
 def _no_kernel(known: Evidence) -> tuple[str, ...] | None:
     if known.stage not in {"load", "run"} or not _NO_KERNEL.search(known.error):
         return None
+    # Said of the file's own operator; the optimizer's are not in the file.
+    if known.unoptimized is True:
+        return None
     return ("the runner has no implementation of an operator it should know", *_right_runners(known))
 
 
 def _other_release(known: Evidence) -> tuple[str, ...] | None:
-    if not known.runners_right or known.stage not in {"load", "run", "compare"}:
+    """The file is right in another release of the runner, and no optimisation of its graph is what differs."""
+    if not known.runners_right or known.stage not in {"load", "run", "compare"} or known.unoptimized is not False:
         return None
     return (f"the very same file is wrong in {_listed(known.runners_wrong)}", *_right_runners(known))
 
 
 def _spec_agrees(known: Evidence) -> tuple[str, ...] | None:
-    if known.reference is not True or known.unoptimized is True or known.stage not in {"run", "compare"}:
+    if known.reference is not True or known.unoptimized is not False or known.stage not in {"run", "compare"}:
         return None
     return ("ONNX's reference evaluator agrees with eager on the same file, the runner does not", *_node(known))
 
 
 def _node_agrees(known: Evidence) -> tuple[str, ...] | None:
-    if known.node_reference is not True or known.node_runner is not False or known.stage != "compare":
+    if known.node_reference is not True or known.node_runner is not False or known.unoptimized is not False:
         return None
     return (f"{known.operator} alone, on what it was given: right in the reference evaluator, wrong in the runner",)
 

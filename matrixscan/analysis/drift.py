@@ -38,7 +38,7 @@ class EagerDrift(msgspec.Struct, frozen=True):
         releases = " and ".join(dict.fromkeys(f"torch {version}" for version in self.torch))
         return (
             f"{self.probe}/{self.variant} at {self.size}: eager's {self.output} differs by {self.share:.1g} of its "
-            f"size between {self.before} and {self.after} ({releases}): the model changed there, whatever its export does"
+            f"size between {self.before} and {self.after} ({releases}): the model changed there, not its export alone"
         )
 
 

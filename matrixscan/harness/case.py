@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from . import isolate, pictures, reference, second_look, stages
+from . import isolate, parcel, pictures, reference, second_look, stages
 from .backends import Unsupported, Unusable, find_exporter, find_runner
 from .chain import Mislabelled, tensors
 from .probe import Requirement, post_process
@@ -246,6 +246,9 @@ def check(bench, case):
         facts.update(found)
         if operators:
             facts["operators"] = dict(sorted(operators.items()))
+    folder = os.path.dirname(next(iter(bench.kept(case, "export")["paths"].values())))
+    # The same file in another release of the runner tells the runner's doing from the exporter's.
+    facts["artifact"] = parcel.artifact_digest(exporter, folder)
     return {"facts": facts}
 
 

@@ -22,7 +22,7 @@ _HEAD = "head"  # the entry of a reference that holds everything but arrays
 
 def keep_artifact(store, exporter, folder):
     """Copy an artifact's folder into the store, unless one like it is there, and return its digest."""
-    digest = _artifact_digest(exporter, folder)
+    digest = artifact_digest(exporter, folder)
     place = os.path.join(store, _ARTIFACTS, digest)
     if not holds_artifact(store, digest):
         building = "%s.%d" % (place, os.getpid())
@@ -72,7 +72,8 @@ def artifact_folder(store, digest):
     return os.path.join(store, _ARTIFACTS, digest)
 
 
-def _artifact_digest(exporter, folder):
+def artifact_digest(exporter, folder):
+    """Return a digest over an artifact's files without what no runner computes with."""
     names = sorted(os.listdir(folder))
     try:
         parts = [

@@ -1,0 +1,98 @@
+"""What all records together know about one failing case: where else the same thing is right, or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from matrixscan.analysis.blame import Evidence
+from matrixscan.analysis.grid import version_order
+from matrixscan.analysis.judge import BAD_OUTCOMES
+from matrixscan.harness.protocol import size_text
+from matrixscan.records.types import CaseRecord
+
+#: The package whose release a runner is.
+RUNNER_PACKAGE = {"onnxruntime-cpu": "onnxruntime", "openvino-cpu": "openvino", "ncnn": "ncnn"}
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A settled case and the releases it was measured with."""
+
+    cell: str
+    versions: Mapping[str, str]
+    case: CaseRecord
+
+
+class Experience:
+    """Every settled case of a scan, by what it has in common with others."""
+
+    def __init__(self, cells: Iterable[tuple[str, Mapping[str, str], Sequence[CaseRecord]]]) -> None:
+        self._places: dict[tuple[object, ...], list[Seen]] = {}
+        for cell, versions, cases in cells:
+            for case in cases:
+                if not case.witness:
+                    self._places.setdefault(_place(case), []).append(Seen(cell, versions, case))
+
+    def evidence(self, cell: str, case: CaseRecord) -> Evidence:
+        """Return what is known about a failing case of a combination."""
+        near = self._places.get(_place(case), [])
+        own = next(seen for seen in near if seen.cell == cell and seen.case.id == case.id)
+        here = [seen.case for seen in near if seen.cell == cell and seen.case.outcome == "passed"]
+        lane = [seen for seen in near if _lane(seen.case) == _lane(case)]
+        error = case.error
+        unoptimized = case.facts.get("unoptimized", {}).get("passed")
+        return Evidence(
+            stage=case.stage or "",
+            outcome=case.outcome,
+            reason=case.reason,
+            error=f"{error.type}: {error.message}" if error else "",
+            exporter=case.exporter,
+            opset=case.opset,
+            unoptimized=unoptimized if isinstance(unoptimized, bool) else None,
+            exporters_right=tuple(sorted({other.exporter for other in here} - {case.exporter})),
+            opsets_right=tuple(sorted({other.opset for other in here if other.exporter == case.exporter})),
+            torch_right=_torch_right(own, lane),
+            **_runners(own, lane),
+        )
+
+
+def _place(case: CaseRecord) -> tuple[object, ...]:
+    """Return what the same model on the same inputs has in common in every lane."""
+    return case.probe, case.variant, case.precision, case.runner, size_text(case.size)
+
+
+def _lane(case: CaseRecord) -> tuple[object, ...]:
+    return case.exporter, case.opset
+
+
+def _torch_right(own: Seen, lane: Sequence[Seen]) -> tuple[str, ...]:
+    """Return the other releases of torch whose export is right in the same release of the runner."""
+    package = RUNNER_PACKAGE.get(own.case.runner, "")
+    return _versions(
+        "torch",
+        own,
+        (
+            seen
+            for seen in lane
+            if seen.case.outcome == "passed" and seen.versions.get(package) == own.versions.get(package)
+        ),
+    )
+
+
+def _runners(own: Seen, lane: Sequence[Seen]) -> dict[str, tuple[str, ...]]:
+    """Return the releases of the runner in which the very same artifact is right, and in which it is wrong."""
+    package, artifact = RUNNER_PACKAGE.get(own.case.runner, ""), own.case.facts.get("artifact")
+    mine = own.versions.get(package)
+    if artifact is None or mine is None:
+        return {"runners_wrong": (mine,)} if mine else {}
+    same = [seen for seen in lane if seen.case.facts.get("artifact") == artifact]
+    right = _versions(package, own, (seen for seen in same if seen.case.outcome == "passed"))
+    wrong = _versions(package, own, (seen for seen in same if seen.case.outcome in BAD_OUTCOMES))
+    return {"runners_right": right, "runners_wrong": tuple(sorted({mine, *wrong}, key=version_order))}
+
+
+def _versions(package: str, own: Seen, found: Iterable[Seen]) -> tuple[str, ...]:
+    mine = own.versions.get(package)
+    versions = {seen.versions[package] for seen in found if package in seen.versions} - {mine}
+    return tuple(sorted((version for version in versions if version is not None), key=version_order))
