@@ -42,6 +42,7 @@ class Experience:
         lane = [seen for seen in near if _lane(seen.case) == _lane(case)]
         error = case.error
         unoptimized = case.facts.get("unoptimized", {}).get("passed")
+        right, wrong = _runners(own, lane)
         return Evidence(
             stage=case.stage or "",
             outcome=case.outcome,
@@ -53,7 +54,8 @@ class Experience:
             exporters_right=tuple(sorted({other.exporter for other in here} - {case.exporter})),
             opsets_right=tuple(sorted({other.opset for other in here if other.exporter == case.exporter})),
             torch_right=_torch_right(own, lane),
-            **_runners(own, lane),
+            runners_right=right,
+            runners_wrong=wrong,
         )
 
 
@@ -80,16 +82,16 @@ def _torch_right(own: Seen, lane: Sequence[Seen]) -> tuple[str, ...]:
     )
 
 
-def _runners(own: Seen, lane: Sequence[Seen]) -> dict[str, tuple[str, ...]]:
+def _runners(own: Seen, lane: Sequence[Seen]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the releases of the runner in which the very same artifact is right, and in which it is wrong."""
     package, artifact = RUNNER_PACKAGE.get(own.case.runner, ""), own.case.facts.get("artifact")
     mine = own.versions.get(package)
     if artifact is None or mine is None:
-        return {"runners_wrong": (mine,)} if mine else {}
+        return (), (mine,) if mine else ()
     same = [seen for seen in lane if seen.case.facts.get("artifact") == artifact]
     right = _versions(package, own, (seen for seen in same if seen.case.outcome == "passed"))
     wrong = _versions(package, own, (seen for seen in same if seen.case.outcome in BAD_OUTCOMES))
-    return {"runners_right": right, "runners_wrong": tuple(sorted({mine, *wrong}, key=version_order))}
+    return right, tuple(sorted({mine, *wrong}, key=version_order))
 
 
 def _versions(package: str, own: Seen, found: Iterable[Seen]) -> tuple[str, ...]:
