@@ -19,7 +19,7 @@ _WITH_ARTIFACT = ("load", "run", "compare")
 _WITHOUT_PLACE = ("pipeline", "nondeterministic", "blind")
 #: Elements of an array that is kept to be drawn.
 _MOST_ELEMENTS = 1 << 18
-_REFERENCE_SECONDS = 60.0
+_REFERENCE_SECONDS, _NODES_SECONDS = 60.0, 30.0
 
 
 def diagnose(request, out_dir, events):
@@ -85,7 +85,7 @@ def _where(bench, case, events, result, found, until):
 
     place = where.place_of(bench, case, handles, again.in_session)
     sight = where.look(bench, place, level, error)
-    fields, arrays = where.locate(bench, case, place, sight, until)
+    fields, arrays = where.locate(bench, case, place, sight, max(until, time.time() + _NODES_SECONDS))
     fields["first"]["module"] = ".".join(filter(None, (place.stage, fields["first"]["module"])))
     say(events, case, **fields)
     _keep(bench, case, arrays)

@@ -5,7 +5,7 @@ differ and goes back through values without a counterpart; whatever agrees ends 
 the earliest call from there whose own inputs agree.
 """
 
-from .numbers import Index, is_trivial
+from .numbers import Index, distance, is_trivial
 
 
 class Matches:
@@ -33,7 +33,11 @@ class Matches:
 
     def distance(self, at):
         """Return how far the closest counterpart of a value is, 0 where that is not known."""
-        return self.found[at][0][0] if at in self.found else 0.0
+        if at not in self.found:
+            return 0.0
+        error, name = self.found[at][0]
+        value, array = self.seen.values[at].array, self.arrays[name]
+        return error if array.shape != value.shape else distance(array, value, by_element=False)
 
     def unmatched(self):
         """Return the names of the graph's values that nothing in torch has."""

@@ -175,7 +175,7 @@ class _BySubclass(_Functions):
         class Seen(torch.Tensor):
             @classmethod
             def __torch_function__(cls, function, types, args=(), kwargs=None):
-                with torch._C.DisableTorchFunction():
+                with torch._C.DisableTorchFunction():  # noqa: SLF001  the public way is younger
                     return _converted(watched.called(function, args, kwargs or {}), cls)
 
         marked = [tensor.as_subclass(Seen) for tensor in given]

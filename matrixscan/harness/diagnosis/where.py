@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from . import again, region
-from .graph import Graph, described, exposed, opened
+from .graph import described, exposed, opened
 from .locate import Matches, counterpart, differing, first_of
 from .numbers import distance
 from .plain import arguments_of
@@ -124,12 +124,12 @@ def locate(bench, case, place, sight, until):
     matches = Matches(seen, sight.values, within)
     wrong = differing(matches, _wrong_outputs(matches, sight, within))
     at = first_of(matches, wrong)
-    curve = _curve(matches, sight.graph, wrong)
+    curve = _curve(matches, wrong)
     if at is None:
         raise Nowhere(_why_nowhere(seen, wrong))
     near = _blocked_at(sight) or counterpart(matches, sight.graph, at)
-    nodes = _region(sight, matches, near)
     value = seen.values[at]
+    nodes = _region(sight, matches, near, seen.calls[value.call].inputs)
     expected = {near[1]: value.array} if near is not None and near[1] in sight.values else {}
     runs = region.run_nodes(bench, sight.graph, nodes, sight.values, expected, until)
     call = seen.calls[value.call]
@@ -156,9 +156,12 @@ def locate(bench, case, place, sight, until):
 
 
 def _within(case, seen, sight):
-    apart = [error for error in _output_errors(seen, sight) if error > 0]
-    usual = _WITHIN.get(case["precision"], _WITHIN_HALF)
-    return max(_TIGHTEST, min([usual] + [max(apart) / 4] * bool(apart)))
+    apart = max(_output_errors(seen, sight), default=0.0)
+    if apart == 0:
+        raise Nowhere(
+            "the outputs agree once every value of the graph is an output: the runtime joins what lies between"
+        )
+    return max(_TIGHTEST, min(_WITHIN.get(case["precision"], _WITHIN_HALF), apart / 4))
 
 
 def _output_errors(seen, sight):
@@ -192,10 +195,12 @@ def _blocked_at(sight):
     return (None, sight.graph.nodes[sight.blocked[0]].output[0]) if sight.blocked else None
 
 
-def _region(sight, matches, near):
+def _region(sight, matches, near, inputs):
+    """Return the positions of the nodes that make a value out of what agrees."""
     if near is None:
         return []
-    return sight.graph.region(near[1], matches.known | set(sight.graph.inputs))[-_MOST_NODES:]
+    given = {name for one in inputs for _, name in matches.found.get(one, ())}
+    return sight.graph.region(near[1], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
 
 
 def _culprit(sight, runs, within):
@@ -204,7 +209,7 @@ def _culprit(sight, runs, within):
     return region.culprit(runs, within)
 
 
-def _curve(matches, graph, wrong):
+def _curve(matches, wrong):
     """Return the error of every call that has a counterpart, in the order of the calls."""
     free, points = matches.unmatched(), []
     for call in matches.seen.calls:
@@ -221,6 +226,3 @@ def _curve(matches, graph, wrong):
             points.append({"label": label, "call": call.at, "error": error})
     step = -(-len(points) // _MOST_POINTS) or 1
     return points[::step]
-
-
-__all__ = ["Graph", "Nowhere", "Place", "Sight", "locate", "look", "place_of"]
