@@ -171,6 +171,28 @@ def calibrate(
 
 
 @app.command()
+def diagnose(
+    matrix: _Matrix = "default",
+    *,
+    probe: _Probe = None,
+    exclude: _Exclude = None,
+    cell: _Cell = None,
+    fresh: Annotated[bool, typer.Option(help="ignore earlier diagnoses")] = False,
+    keep_env: Annotated[bool, typer.Option(help="keep the environments under .matrixscan/")] = False,
+    joint: Annotated[bool, typer.Option(help="of a factored matrix: what was scanned with --joint")] = False,
+) -> None:
+    """Say of failing cases where they go wrong: the first torch call and the ONNX nodes that differ.
+
+    Needs the records of a scan. The same command goes on with what limits.diagnose-seconds left out.
+    """
+    request = _request(matrix, probe, exclude, cell, Options(fresh=fresh, keep_env=keep_env))
+    request = msgspec.structs.replace(request, joint=joint)
+    outcome = commands.describe_diagnoses(request, commands.diagnose(request, _listen))
+    typer.echo(outcome.text, nl=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of matrix files, for editors."""
     typer.echo(commands.schema_text(), nl=False)

@@ -1,5 +1,6 @@
 """What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
 
+from matrixscan.commands.diagnose import Diagnosed, describe_diagnoses, diagnose
 from matrixscan.commands.judging import judge, rule_of
 from matrixscan.commands.locking import lock
 from matrixscan.commands.planning import describe_plan
@@ -10,12 +11,15 @@ from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new
 from matrixscan.commands.scanning import scan, scan_cell, tasks
 
 __all__ = [
+    "Diagnosed",
     "Outcome",
     "Plans",
     "Request",
     "calibrate",
     "check_probe",
+    "describe_diagnoses",
     "describe_plan",
+    "diagnose",
     "init",
     "judge",
     "load_plans",

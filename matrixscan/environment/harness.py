@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,41 @@ _FROM_OUTSIDE = _ASKED_TO_END | {-getattr(signal, "SIGKILL", signal.SIGTERM)}
 Event = dict[str, Any]
 
 
+#: Folders of the harness that no verdict depends on: the probes are inputs, a diagnosis comes after the verdict.
+_PROBES, _DIAGNOSIS = "probes", "diagnosis"
+
+
 def harness_files() -> list[Path]:
     """Return the files that make up the harness; the probes are inputs, not part of it."""
-    return sorted(path for path in _SOURCE.rglob("*.py") if path.relative_to(_SOURCE).parts[0] != "probes")
+    return sorted(path for path in _SOURCE.rglob("*.py") if _folder(path) != _PROBES)
 
 
 @functools.cache
 def harness_digest() -> str:
-    """Return the digest that names the harness in folders, records and resume keys; one scan has one."""
+    """Return the digest that names the harness in records and resume keys; one scan has one."""
+    return _digest(path for path in harness_files() if _folder(path) != _DIAGNOSIS)
+
+
+@functools.cache
+def diagnosis_digest() -> str:
+    """Return the digest of the harness with what diagnoses: it names the placed folder and keys diagnoses."""
+    return _digest(harness_files())
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(_SOURCE).parts[0]
+
+
+def _digest(files: Iterable[Path]) -> str:
     total = hashlib.sha256()
-    for path in harness_files():
+    for path in files:
         total.update(f"{path.relative_to(_SOURCE).as_posix()}\0".encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
 
 def place_harness(folder: Path) -> Path:
     """Copy the harness to `folder`/h<digest> unless it is there, and return that directory."""
-    place = folder / f"h{harness_digest()}"
+    place = folder / f"h{diagnosis_digest()}"
     if not place.is_dir():
         building = folder / f"{place.name}.{time.monotonic_ns()}"
         for path in harness_files():

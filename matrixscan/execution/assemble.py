@@ -49,7 +49,7 @@ def assemble(run: CellRun) -> Record:
         finished=utc_now(),
         harness=harness_digest(),
         platform=facts.get("platform", {}),
-        limits=msgspec.to_builtins(task.matrix.limits),
+        limits=task.matrix.limits.of_cases(),
         lock=_lock(run),
         probes={probe.name: _probe(run, probe.name, cases) for probe in task.probes},
         stages=stages,

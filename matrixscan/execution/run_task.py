@@ -30,7 +30,7 @@ def run_task(task: Task, listener: Listener) -> Record:
     """
     work = CellWork(task.places.work, task.matrix.name, task.cell.id)
     work.lock.parent.mkdir(parents=True, exist_ok=True)
-    with _held(work.lock):
+    with held(work.lock):
         run = CellRun(task, work, listener)
         if task.options.fresh or task.options.relock:
             work.forget_done()
@@ -46,7 +46,7 @@ def run_task(task: Task, listener: Listener) -> Record:
 
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
+def held(path: Path) -> Iterator[None]:
     """Hold a cell's lock. Waiting for another scan to give it up ends when all work is to end."""
     lock = filelock.FileLock(path)
     try:

@@ -78,7 +78,7 @@ def resume_key(task: Task, lock_sha256: str | None) -> str:
         "lock": lock_sha256,
         "harness": harness_digest(),
         "tolerances": matrix.tolerances,
-        "limits": matrix.limits,
+        "limits": matrix.limits.of_cases(),
         "index": matrix.index.torch,
         "machine": os.uname().machine if hasattr(os, "uname") else os.name,
         **({} if task.evidence == "joint" else {"mode": task.mode}),

@@ -63,6 +63,10 @@ def main(request_path, out_dir):
             sys.path.extend(entry for entry in probe["overlay"] if entry not in sys.path)
         if request["mode"] == "calibrate":
             calibrate.calibrate(request, out_dir, events)
+        elif request["mode"] == "diagnose":
+            from .diagnosis import diagnose
+
+            diagnose.diagnose(request, out_dir, events)
         else:
             case.run_cases(request, out_dir, events, _STAGES[request["mode"]])
     events.emit("bye")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Collection, Mapping
@@ -35,6 +36,7 @@ from matrixscan.matrix.selection import builtin_probes, probe_name, resolve_prob
 from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Reduction, Tolerances
 
 MAX_THREADS = 1024
+_CHECKED_OTHERWISE = ("threads", "diagnose_seconds")
 _MATRICES = Path("matrices")
 
 
@@ -174,7 +176,9 @@ def _tolerances(raw: Mapping[str, Any], problems: Problems) -> Tolerances:
 
 def _limits(raw: Mapping[str, Any], problems: Problems) -> Limits:
     values = _table(raw, "limits", Limits, problems)
-    check_positive(values, [name for name in values if name != "threads"], "limits", problems)
+    check_positive(values, [name for name in values if name not in _CHECKED_OTHERWISE], "limits", problems)
+    if not 0 <= values.get("diagnose_seconds", 0.0) < math.inf:
+        problems.add("limits.diagnose-seconds", f"must be a finite number, 0 or more, got {values['diagnose_seconds']}")
     threads = values.get("threads", 1)
     if not 1 <= threads <= MAX_THREADS:
         problems.add("limits.threads", f"must be between 1 and {MAX_THREADS}, got {threads}")

@@ -81,6 +81,11 @@ class Limits(_Table, frozen=True):
     install_seconds: float = 1800.0
     memory_gib: float = 8.0  # resident memory of the harness's process tree
     threads: int = 1  # intra-op threads of torch and of the runner
+    diagnose_seconds: float = 600.0  # for diagnoses of one combination; 0: none
+
+    def of_cases(self) -> dict[str, float]:
+        """Return those that can change what a case does; how long is diagnosed afterwards cannot."""
+        return {name: value for name, value in msgspec.to_builtins(self).items() if name != "diagnose-seconds"}
 
 
 class Index(_Table, frozen=True):

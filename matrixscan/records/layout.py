@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
-_INLINE = "cases"
+_CASES = frozenset({"cases"})
 
 
-def layout(value: Any, depth: int = 0) -> str:
-    """Return JSON text without a trailing newline; items of a `cases` list take one line each."""
+def layout(value: Any, depth: int = 0, *, lines: Collection[str] = _CASES) -> str:
+    """Return JSON text without a trailing newline; items of the lists called `lines` take one line each."""
     inner, outer = "  " * (depth + 1), "  " * depth
     if isinstance(value, dict) and value:
-        rows = (f"{inner}{_flat(key)}: {_member(key, item, depth + 1)}" for key, item in value.items())
+        rows = (f"{inner}{_flat(key)}: {_member(key, item, depth + 1, lines)}" for key, item in value.items())
         return "{\n" + ",\n".join(rows) + f"\n{outer}}}"
     if isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple)) for item in value):
-        return "[\n" + ",\n".join(inner + layout(item, depth + 1) for item in value) + f"\n{outer}]"
+        rows = (inner + layout(item, depth + 1, lines=lines) for item in value)
+        return "[\n" + ",\n".join(rows) + f"\n{outer}]"
     return _flat(value)
 
 
-def _member(key: str, value: Any, depth: int) -> str:
-    if key != _INLINE or not isinstance(value, list):
-        return layout(value, depth)
+def _member(key: str, value: Any, depth: int, lines: Collection[str]) -> str:
+    if key not in lines or not value or not isinstance(value, list):
+        return layout(value, depth, lines=lines)
     inner, outer = "  " * (depth + 1), "  " * depth
     return "[\n" + ",\n".join(inner + _flat(item) for item in value) + f"\n{outer}]"
 

@@ -6,7 +6,7 @@ import getpass
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +92,18 @@ class Redactor:
             return [self.value(item) for item in value]
         return value
 
-    def record(self, value: Any) -> Any:
-        """Redact what others wrote into a record; a user called `cpu` or `default` must not change our own words."""
+    def record(self, value: Any, *, also: Collection[str] = ()) -> Any:
+        """Redact what others wrote into a record; a user called `cpu` or `default` must not change our own words.
+
+        Args:
+            value: a record as plain values.
+            also: fields with others' words, besides those of every record.
+        """
         if isinstance(value, Mapping):
-            return {key: self.value(item) if key in _FOREIGN else self.record(item) for key, item in value.items()}
+            foreign = _FOREIGN | set(also)
+            return {k: self.value(item) if k in foreign else self.record(item, also=also) for k, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.record(item) for item in value]
+            return [self.record(item, also=also) for item in value]
         return value
 
 

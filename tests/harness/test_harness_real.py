@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from matrixscan.environment.harness import harness_digest
+from matrixscan.environment.harness import diagnosis_digest
 from matrixscan.harness.protocol import EVENTS_FILE
 from matrixscan.matrix.types import Limits
 from matrixscan.records.events import Fold, append_event, read_events
@@ -313,7 +313,7 @@ def test_a_process_without_bye_is_not_believed(bed, tmp_path):
     fold = Fold.of(read_events(tmp_path / EVENTS_FILE))
     blamed = fold.attribute({"outcome": "crashed", "returncode": 0, "spent": 1.0}, [case], again=False)
     assert (blamed["outcome"], blamed["case"]) == ("crashed", case["id"])
-    assert bed.harness.name == f"h{harness_digest()}"
+    assert bed.harness.name == f"h{diagnosis_digest()}"
 
 
 def _lasting(end):

@@ -11,7 +11,7 @@ import pytest
 from matrixscan.catalog.selectors import WORDS
 from matrixscan.matrix.layout import ReleasesTable
 from matrixscan.matrix.reader import read_asked, read_matrix
-from matrixscan.matrix.types import Artifact, Reduction
+from matrixscan.matrix.types import Artifact, Limits, Reduction
 
 PAGE = (Path(__file__).parents[2] / "docs" / "matrix.md").read_text(encoding="utf-8")
 
@@ -31,7 +31,12 @@ def test_every_word_of_a_selector_is_explained_and_nothing_else_is():
 
 @pytest.mark.parametrize(
     ("section", "struct"),
-    [("Releases", ReleasesTable), ("Reduction", Reduction), ("A model without its source", Artifact)],
+    [
+        ("Releases", ReleasesTable),
+        ("Reduction", Reduction),
+        ("Limits", Limits),
+        ("A model without its source", Artifact),
+    ],
 )
 def test_every_key_is_explained_and_nothing_else_is(section, struct):
     assert documented(section) == {field.encode_name for field in msgspec.structs.fields(struct)}
