@@ -10,10 +10,19 @@ from matrixscan.analysis.blame import Evidence
 from matrixscan.analysis.grid import version_order
 from matrixscan.analysis.judge import BAD_OUTCOMES
 from matrixscan.harness.protocol import size_text
+from matrixscan.records.diagnosis import Diagnosis
+from matrixscan.records.diagnosis import Seen as Run
 from matrixscan.records.types import CaseRecord
 
 #: The package whose release a runner is.
 RUNNER_PACKAGE = {"onnxruntime-cpu": "onnxruntime", "openvino-cpu": "openvino", "ncnn": "ncnn"}
+
+#: Levels of ONNX Runtime's graph optimisation, as in harness/diagnosis.
+_LEVELS = ("disabled", "basic", "extended", "all")
+#: A node is right whose result is off by no more than this share of its ordinary magnitude.
+NODE_SHARE = 1e-3
+#: Two largest errors that differ by no more than this share are the same error.
+AGREEMENT = 0.01
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -57,6 +66,40 @@ class Experience:
             runners_right=right,
             runners_wrong=wrong,
         )
+
+
+def with_diagnosis(known: Evidence, diagnosis: Diagnosis) -> Evidence:
+    """Return the evidence with what further runs of the same case showed; those that did not fail again say nothing."""
+    if not diagnosis.reproduced:
+        return known
+    plain, whole = diagnosis.levels.get(_LEVELS[0]), diagnosis.levels.get(_LEVELS[-1])
+    wrong = [name for name in _LEVELS if name in diagnosis.levels and diagnosis.levels[name].passed is False]
+    unoptimized = known.unoptimized if plain is None or plain.passed is None else plain.passed
+    node = diagnosis.first.node if diagnosis.first is not None else None
+    run = next((run for run in diagnosis.runs if node is not None and run.node.name == node.name), None)
+    return msgspec.structs.replace(
+        known,
+        unoptimized=unoptimized,
+        level=wrong[0] if wrong and unoptimized else "",
+        reference=diagnosis.reference.passed if diagnosis.reference else None,
+        reference_agrees=_agrees(diagnosis.reference, whole),
+        operator=node.op_type if node else "",
+        node_reference=None if run is None or run.reference_torch is None else run.reference_torch <= NODE_SHARE,
+        node_runner=None if run is None or run.runner_torch is None else run.runner_torch <= NODE_SHARE,
+    )
+
+
+def _agrees(reference: Run | None, runner: Run | None) -> bool | None:
+    """Return whether the evaluator is wrong by what the runner is wrong by; None where either was not seen."""
+    if reference is None or runner is None or reference.passed is None or runner.passed is not False:
+        return None
+    if reference.passed:
+        return False
+    if reference.reason != runner.reason:
+        return False
+    if reference.max_abs is None or runner.max_abs is None:
+        return None
+    return abs(reference.max_abs - runner.max_abs) <= AGREEMENT * max(reference.max_abs, runner.max_abs)
 
 
 def _place(case: CaseRecord) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from matrixscan.analysis.blame import Explanation
 from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
 from matrixscan.analysis.drift import EagerDrift, MarginDrift, eager_drifts, margin_drifts
 from matrixscan.analysis.findings import Finding, build_finding
@@ -76,6 +77,7 @@ class ScanView(msgspec.Struct, frozen=True):
     conflicts: tuple[DataConflict, ...]
     eager_drifts: tuple[EagerDrift, ...] = ()
     margin_drifts: tuple[MarginDrift, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
 
 
 class _Scope(msgspec.Struct, frozen=True):

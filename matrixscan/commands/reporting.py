@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from matrixscan.analysis.explanation import explained
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.view import ScanView, build_view
 from matrixscan.commands.factored import is_factored, side_record
@@ -17,9 +18,11 @@ from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
 from matrixscan.execution.requests import effective_tolerances
 from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
+from matrixscan.records.diagnosis import DiagnosisRecord
 from matrixscan.records.types import Record
 from matrixscan.reporters import all_reporters, render_constraints
 from matrixscan.reporters._summary import render_summary
+from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
 
@@ -76,7 +79,7 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
     planned = [(cell.id, cell.axes) for cell in plan.cells]
     wanted = [record for record in records if record.id in dict(planned)]
     families = [probe.name for probe in plan.probes if probe.family]
-    return build_view(
+    view = build_view(
         matrix.name,
         ". ".join(filter(None, [matrix.description.rstrip("."), _compared_with(plan)])),
         planned,
@@ -86,6 +89,25 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         families=families,
         infeasible=plan.infeasible,
     )
+    return explained(view, _diagnoses(plan))
+
+
+def _diagnoses(plan: Plan) -> dict[str, DiagnosisRecord]:
+    """Return what failing cases showed when they were looked into, as far as their probes are still the same."""
+    known = Diagnoses(places().reports, plan.matrix.name)
+    digests = {probe.name: probe.digest for probe in plan.probes}
+    found = {cell.id: record for cell in plan.cells if (record := known.read(cell.id)) is not None}
+    return {
+        cell: msgspec.structs.replace(
+            record,
+            diagnoses=tuple(
+                each
+                for each in record.diagnoses
+                if record.probes.get(name := each.case.partition("/")[0]) == digests.get(name)
+            ),
+        )
+        for cell, record in found.items()
+    }
 
 
 def current(record: Record, plan: Plan) -> Record:

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from matrixscan.analysis.blame import Explanation
 from matrixscan.analysis.judge import case_order
 from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.analysis.why import place_text
 from matrixscan.records.layout import layout
 from matrixscan.records.types import CaseRecord, Error, OutputMetrics
 
 NAME = "results"
 SUFFIX = ".json"
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Case results from which on those that need no look are counted only; the records have them.
 _MANY = 20_000
 _UNREMARKABLE = ("passed", "infeasible")
@@ -50,6 +52,7 @@ def render(view: ScanView) -> str:
         "judged": list(view.judged),
         "warnings": list(view.warnings),
         "left_out": list(left_out),
+        "explanations": [_explanation(each) for each in view.explanations],
         "cells": [_cell(cell, left_out) for cell in sorted(view.cells, key=lambda cell: cell.id)],
     }
     return layout(rounded(document)) + "\n"
@@ -64,6 +67,20 @@ def rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [rounded(item) for item in value]
     return value
+
+
+def _explanation(each: Explanation) -> dict[str, Any]:
+    diagnosis = each.diagnosis
+    return {
+        "cell": each.cell,
+        "case": each.case,
+        "cases": each.cases,
+        "whose": each.blame.whose,
+        "rule": each.blame.rule,
+        "because": list(each.blame.because),
+        "place": place_text(diagnosis.first) if diagnosis and diagnosis.first else None,
+        "advice": [{"kind": advice.kind, "text": advice.text, "cell": advice.cell} for advice in each.advice],
+    }
 
 
 def _cell(cell: CellView, left_out: Collection[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from matrixscan.analysis.table import Table, drift_lines, finding_lines, models_table, pictures, probes_table
 from matrixscan.analysis.view import ScanView
+from matrixscan.analysis.why import why_lines, why_table
 from matrixscan.reporters._markdown import escape, table
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 
@@ -26,6 +27,7 @@ def render(view: ScanView) -> str:
     lines += _section("Operators and other probes", probes_table(view))
     findings = [f"- {escape(line)}" for line in finding_lines(view)]
     lines += ["## Findings", "", *(findings or ["None."])]
+    lines += _why(view)
     drifts = [f"- {escape(line)}" for line in drift_lines(view)]
     if drifts:
         lines += ["", "## Drift", "", *drifts]
@@ -33,6 +35,16 @@ def render(view: ScanView) -> str:
     if drawn:
         lines += ["", "## Pictures", "", "Expected, actual, and where they differ, from black to white.", "", *drawn]
     return "\n".join(lines) + "\n"
+
+
+def _why(view: ScanView) -> list[str]:
+    said, others = why_lines(view), why_table(view)
+    if not said and not others.rows:
+        return []
+    lines = ["", "## Why", "", *(f"- {escape(line)}" for line in said)]
+    if others.rows:
+        lines += ["", "Operators and other probes:", "", *table(others)]
+    return lines
 
 
 def _section(title: str, content: Table) -> list[str]:

@@ -6,6 +6,7 @@ from tabulate import tabulate
 
 from matrixscan.analysis.table import Table, drift_lines, finding_lines, models_table, probes_table
 from matrixscan.analysis.view import ScanView
+from matrixscan.analysis.why import why_lines
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 
 NAME = "table"
@@ -24,6 +25,8 @@ def render(view: ScanView) -> str:
     lines += [*(f"  {line}" for line in LEGEND), ""]
     findings = [f"  {_flat(line)}" for line in finding_lines(view)]
     lines += ["Findings", "--------", *(findings or ["  none"])]
+    said = [f"  {_flat(line)}" for line in why_lines(view)]
+    lines += ["", "Why", "---", *said] if said else []
     drifts = [f"  {_flat(line)}" for line in drift_lines(view)]
     lines += ["", "Drift", "-----", *drifts] if drifts else []
     return "\n".join(lines) + "\n"
