@@ -37,8 +37,8 @@ _TOO_NEW = re.compile(
 _NO_KERNEL = re.compile(r"NOT_IMPLEMENTED|Could not find an implementation|NotImplemented", re.IGNORECASE)
 #: What an exporter says of something it cannot write, whatever the model.
 _NOT_WRITTEN = re.compile(
-    r"UnsupportedOperatorError|Exporting the operator|Couldn't export operator|Unsupported: ONNX export|No ONNX function found"
-    r"|No decompositions registered|DispatchError|ConversionError|torch\.onnx\.errors",
+    r"UnsupportedOperatorError|Exporting the operator|Couldn't export operator|Unsupported: ONNX export"
+    r"|No ONNX function found|No decompositions registered|DispatchError|ConversionError|torch\.onnx\.errors",
     re.IGNORECASE,
 )
 #: What Python says where releases do not fit together; it may look like an exporter's own failure.
