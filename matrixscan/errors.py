@@ -57,6 +57,14 @@ class ProbeFileError(MatrixscanError):
         super().__init__("\n".join([f"probe {os.fspath(path)}:", *(f"  {problem}" for problem in self.problems)]))
 
 
+class CausesFileError(MatrixscanError):
+    """A file of known causes has problems; all of them are listed, each with its entry and key."""
+
+    def __init__(self, path: str | os.PathLike[str], problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join([f"known causes {os.fspath(path)}:", *(f"  {problem}" for problem in problems)]))
+
+
 class BackendFileError(MatrixscanError):
     """A backend's file does not say what a backend has to say."""
 

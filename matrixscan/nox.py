@@ -42,7 +42,8 @@ class UnknownArgumentsError(MatrixscanError):
     """Something after `--` is neither a matrix nor an option of ours."""
 
     def __init__(self, words: list[str]) -> None:
-        known = sorted(path.stem for path in Path("matrices").glob("*.toml"))
+        files = Path("matrices").glob("*.toml")
+        known = sorted(path.stem for path in files if path.name != "known_causes.toml")
         super().__init__(
             f"unknown after `--`: {' '.join(words)}; {did_you_mean(words[0], known)} (`-- --help` lists more)"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import math
 import re
@@ -14,6 +15,9 @@ from typing import Any
 import msgspec
 
 from matrixscan.errors import did_you_mean
+
+#: Reading the annotations of a struct takes longer than checking a table against them.
+_fields = functools.cache(msgspec.structs.fields)
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _EXPECTED = {
@@ -57,7 +61,7 @@ def kind_of(raw: object) -> str:
 
 def check_keys(raw: Mapping[str, Any], struct: type[msgspec.Struct], path: str, problems: Problems) -> None:
     """Note every key the struct does not have, and every key it needs and the table lacks."""
-    fields = msgspec.structs.fields(struct)
+    fields = _fields(struct)
     known = [field.encode_name for field in fields]
     for key in raw:
         if key not in known:
@@ -78,7 +82,7 @@ def read_table(raw: object, struct: type[msgspec.Struct], path: str, problems: P
         return {}
     check_keys(raw, struct, path, problems)
     values = {}
-    for field in msgspec.structs.fields(struct):
+    for field in _fields(struct):
         if field.encode_name not in raw:
             continue
         before = len(problems)

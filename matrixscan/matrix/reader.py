@@ -39,6 +39,9 @@ MAX_THREADS = 1024
 _CHECKED_OTHERWISE = ("threads", "diagnose_seconds")
 _MATRICES = Path("matrices")
 
+#: What may lie beside matrices and is none: a project's own known causes (analysis/causes_file.py).
+NOT_MATRICES = frozenset({"known_causes.toml"})
+
 
 def read_matrix(path: str | os.PathLike[str], *, probe_names: Collection[str] | None = None) -> Matrix:
     """Read and check a matrix file.
@@ -93,7 +96,8 @@ def find_matrix(name: str | os.PathLike[str]) -> Path:
 
 
 def _known_matrices() -> list[str]:
-    return sorted(path.as_posix() for path in _MATRICES.glob("*.toml") if path.is_file())
+    files = (path for path in _MATRICES.glob("*.toml") if path.name not in NOT_MATRICES)
+    return sorted(path.as_posix() for path in files if path.is_file())
 
 
 def _load(file: Path) -> dict[str, Any]:
