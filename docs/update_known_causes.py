@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from matrixscan.analysis.blame import WHOSE  # noqa: E402  the path comes first
 from matrixscan.analysis.cause_match import Cause  # noqa: E402
-from matrixscan.analysis.causes import causes_of_record, load_causes  # noqa: E402
+from matrixscan.analysis.causes import causes_of_cases, load_causes, versions_of  # noqa: E402
 from matrixscan.analysis.judge import settle_cases  # noqa: E402
 from matrixscan.store.published import published_records  # noqa: E402
 
@@ -76,7 +76,7 @@ def hits(causes: Sequence[Cause]) -> Iterator[str]:
             continue
         for record in published_records(folder):
             first: dict[str, str] = {}
-            for case, found in causes_of_record(causes, record, settle_cases(record.cases)).items():
+            for case, found in causes_of_cases(causes, versions_of(record), settle_cases(record.cases)).items():
                 for match in found:
                     if match.certainty == "certain":
                         first.setdefault(match.cause.id, case)

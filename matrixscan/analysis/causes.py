@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from packaging.utils import canonicalize_name
@@ -11,43 +10,11 @@ from packaging.utils import canonicalize_name
 from matrixscan.analysis.cause_match import PLAIN, Cause, Certainty, Facts, First, match, weight
 from matrixscan.analysis.causes_file import load_causes
 from matrixscan.analysis.judge import BAD_OUTCOMES, lane_key
-from matrixscan.harness.protocol import share_key
+from matrixscan.harness.protocol import converted_to
+from matrixscan.records.diagnosis import Diagnosis
 from matrixscan.records.types import CaseRecord, Error, Record, StageRecord
 
-__all__ = ["Match", "causes_of", "causes_of_record", "causes_of_stage", "load_causes", "versions_of"]
-
-
-class Node(Protocol):
-    """An ONNX node, as far as a cause asks."""
-
-    @property
-    def op_type(self) -> str: ...
-
-    @property
-    def attributes(self) -> dict[str, Any]: ...
-
-
-class Divergence(Protocol):
-    """Where the values of torch and ONNX part, as far as a cause asks."""
-
-    @property
-    def operation(self) -> str: ...
-
-    @property
-    def arguments(self) -> Mapping[str, Any]: ...
-
-    @property
-    def node(self) -> Node | None: ...
-
-    @property
-    def nodes(self) -> Sequence[Node]: ...
-
-
-class Diagnosis(Protocol):
-    """A diagnosis, as far as a cause asks."""
-
-    @property
-    def first(self) -> Divergence | None: ...
+__all__ = ["Match", "causes_of", "causes_of_cases", "causes_of_stage", "load_causes", "versions_of"]
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -62,7 +29,7 @@ def causes_of(
     versions: Mapping[str, str],
     case: CaseRecord,
     diagnosis: Diagnosis | None = None,
-    operators: Collection[str] = (),
+    cases: Iterable[CaseRecord] = (),
 ) -> tuple[Match, ...]:
     """Return the known causes of one settled case, the most specific first; possible ones only where none is certain.
 
@@ -71,7 +38,7 @@ def causes_of(
         versions: Package -> version, of the case's environment.
         case: A case as `settle_cases` returns it, so that derived reasons are there.
         diagnosis: What further runs of it showed.
-        operators: ONNX operators of its artifact, where another case of the artifact has them.
+        cases: The others of its environment; the operators of an artifact are noted in the one that wrote it.
     """
     if case.outcome not in BAD_OUTCOMES:
         return ()
@@ -80,20 +47,27 @@ def causes_of(
         error=_said(case.error),
         probe=f"{case.probe}/{case.variant}",
         versions={canonicalize_name(name): version for name, version in versions.items()},
-        operators=frozenset(operators or case.facts.get("operators") or ()),
+        operators=_operators(case, cases),
         first=_first(diagnosis),
     )
     return _ranked(causes, facts)
 
 
-def causes_of_record(
+def causes_of_cases(
     causes: Sequence[Cause],
-    record: Record,
+    versions: Mapping[str, str],
     cases: Sequence[CaseRecord],
     diagnoses: Mapping[str, Diagnosis] | None = None,
 ) -> dict[str, tuple[Match, ...]]:
-    """Return case id -> the known causes of the settled cases of one record, where there are any."""
-    versions, operators = versions_of(record), _operators(cases)
+    """Return case id -> the known causes of the settled cases of one environment, where there are any.
+
+    Args:
+        causes: What `load_causes` returned.
+        versions: Package -> version.
+        cases: All settled cases of the environment.
+        diagnoses: By case id.
+    """
+    writers = [case for case in cases if case.facts.get("operators")]
     # Sizes of a lane mostly fail alike, and a size decides nothing here.
     alike: dict[tuple[object, ...], tuple[Match, ...]] = {}
     found = {}
@@ -101,8 +75,7 @@ def causes_of_record(
         diagnosis = (diagnoses or {}).get(case.id)
         key = (lane_key(case), case.stage, case.outcome, case.reason, _said(case.error), id(diagnosis))
         if key not in alike:
-            held = operators.get(_artifact(case), frozenset())
-            alike[key] = causes_of(causes, versions, case, diagnosis, held)
+            alike[key] = causes_of(causes, versions, case, diagnosis, writers)
         if alike[key]:
             found[case.id] = alike[key]
     return found
@@ -152,10 +125,12 @@ def _ranked(causes: Iterable[Cause], facts: Facts) -> tuple[Match, ...]:
     return tuple(sorted(certain or found, key=lambda each: weight(each.cause), reverse=True))
 
 
-def _operators(cases: Iterable[CaseRecord]) -> dict[str, frozenset[str]]:
-    """Return artifact -> its operators: they are noted in the one case that wrote it."""
-    return {_artifact(case): frozenset(case.facts["operators"]) for case in cases if case.facts.get("operators")}
+def _operators(case: CaseRecord, cases: Iterable[CaseRecord]) -> frozenset[str]:
+    """Return the operators of a case's artifact, as far as they were noted."""
+    artifact = _artifact(case)
+    noted = (each.facts.get("operators") for each in (case, *cases) if _artifact(each) == artifact)
+    return frozenset(next((operators for operators in noted if operators), ()))
 
 
-def _artifact(case: CaseRecord) -> str:
-    return str(share_key(msgspec.structs.asdict(case), "export"))
+def _artifact(case: CaseRecord) -> tuple[object, ...]:
+    return case.probe, case.variant, case.exporter, case.opset, converted_to(case.precision)

@@ -10,7 +10,7 @@ from record_samples import case, record, replace
 
 from matrixscan.analysis.blame import WHOSE
 from matrixscan.analysis.cause_match import Cause, When
-from matrixscan.analysis.causes import causes_of, causes_of_record, causes_of_stage, load_causes, versions_of
+from matrixscan.analysis.causes import causes_of, causes_of_cases, causes_of_stage, load_causes, versions_of
 from matrixscan.analysis.causes_file import OURS
 from matrixscan.analysis.judge import BAD_OUTCOMES, settle_cases
 from matrixscan.errors import CausesFileError
@@ -44,7 +44,7 @@ def published(matrix):
     found = []
     for record_ in published_records(ROOT / "reports" / matrix):
         cases = settle_cases(record_.cases)
-        found.append((record_, cases, causes_of_record(CAUSES, record_, cases)))
+        found.append((record_, cases, causes_of_cases(CAUSES, versions_of(record_), cases)))
     return found
 
 
@@ -71,7 +71,8 @@ def first(operation="", operator=None, nodes=(), arguments=None, attributes=None
 
 
 def certainty(entry, failing, diagnosis=None, versions=None, operators=()):
-    found = causes_of([entry], versions or {}, failing, diagnosis, operators)
+    holding = replace(failing, facts={"operators": dict.fromkeys(operators, 1)})
+    found = causes_of([entry], versions or {}, holding, diagnosis)
     return found[0].certainty if found else None
 
 
@@ -136,13 +137,14 @@ def test_the_field_reports_are_explained_by_what_happened_there():
 
 
 def test_average_pooling_in_a_model_of_somebody_else_needs_a_diagnosis():
-    failing = replace(case(probe="theirs", lane=("torchscript", 17)), **FAILED)
+    facts = {"operators": {"AveragePool": 52}}
+    failing = replace(case(probe="theirs", lane=("torchscript", 17)), **FAILED, facts=facts)
     versions = {"torch": "2.4.0+cu121", "onnxruntime": "1.19.2"}
     pooled = first("avg_pool1d", "AveragePool", attributes={"ceil_mode": 1, "count_include_pad": 1})
     plain = first("avg_pool1d", "AveragePool", attributes={"ceil_mode": 0, "count_include_pad": 1})
 
     def names(diagnosis=None, **more):
-        found = causes_of(CAUSES, {**versions, **more}, failing, diagnosis, {"AveragePool"})
+        found = causes_of(CAUSES, {**versions, **more}, failing, diagnosis)
         return [(match.cause.id, match.certainty) for match in found]
 
     assert ("avg-pool-ceil", "possible") in names()
@@ -225,17 +227,16 @@ def test_the_more_specific_stands_first_and_a_fallback_last():
 
 
 def test_a_possible_cause_is_named_only_where_none_is_certain():
-    failing = replace(case(), **FAILED)
+    failing = replace(case(), **FAILED, facts={"operators": {"Div": 1}})
     maybe = cause(operator="Div", contains="Div")
-    assert [match.certainty for match in causes_of([maybe, cause(stage="compare")], {}, failing, None, {"Div"})] == [
-        "certain"
-    ]
+    assert [match.certainty for match in causes_of([maybe], {}, failing)] == ["possible"]
+    assert [match.certainty for match in causes_of([maybe, cause(stage="compare")], {}, failing)] == ["certain"]
 
 
 def test_operators_are_those_of_the_artifact_whichever_case_wrote_it():
     wrote = replace(case(size={"t": 345}), **FAILED, facts={"operators": {"Div": 1}})
     other = replace(case(size={"t": 9}), **FAILED)
-    found = causes_of_record([cause(contains="Div")], record(cases=[wrote, other]), [wrote, other])
+    found = causes_of_cases([cause(contains="Div")], {}, [wrote, other])
     assert set(found) == {wrote.id, other.id}
 
 
