@@ -140,7 +140,8 @@ def _by_diagnosis(when: When, first: First) -> Certainty | None:
     if not (when.operator or when.attributes):
         return "certain"
     if first.operator is None:
-        return "possible" if when.operator is None or when.operator in first.nodes else None
+        # Operators that every graph is full of prove nothing; an entry names in `contains` one that does.
+        return "possible" if when.contains is not None and when.operator in {None, *first.nodes} else None
     found = _subset(when.attributes, first.attributes) and when.operator in {None, first.operator}
     return "certain" if found else None
 

@@ -202,6 +202,7 @@ def test_without_a_diagnosis_the_artifact_must_at_least_hold_the_operator():
     failing = replace(case(), **FAILED)
     assert certainty(cause(operator="Div", contains="Div"), failing, operators={"Conv"}) is None
     assert certainty(cause(operator="Div"), failing, operators={"Div"}) is None
+    assert certainty(cause(operator="Div"), failing, first("mul", None, nodes=["Div", "Mul"])) is None
 
 
 def test_an_argument_must_be_given():
