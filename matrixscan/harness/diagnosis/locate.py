@@ -7,6 +7,8 @@ the earliest call from there whose own inputs agree.
 
 from .numbers import Index, distance, is_trivial
 
+_MOST_CANDIDATES, _MOST_DEPENDENTS = 8, 12
+
 
 class Matches:
     """Which values of torch are which values of the graph."""
@@ -77,8 +79,10 @@ def first_of(matches, differing_values):
     return None
 
 
-def counterpart(matches, graph, at):
-    """Return (distance, name) of the value of the graph that stands where a differing value should be, or None.
+def counterparts(matches, graph, at):
+    """Return the names of what may stand in the graph where a differing value should be, nearest to its inputs first.
+
+    Those of its shape; without any, the first of its kind.
 
     Args:
         matches: what agrees.
@@ -88,13 +92,40 @@ def counterpart(matches, graph, at):
     value = matches.seen.values[at]
     inputs = matches.seen.calls[value.call].inputs
     given = {name for one in inputs for _, name in matches.found.get(one, ())}
-    free, below = matches.unmatched(), graph.below(given)
-    candidates = [name for name in below if name in free] if given else list(free)
-    near = matches.index.nearest(value.array, set(candidates))
-    if near is not None:
-        return near
-    alike = [name for name in candidates if _alike(matches.arrays[name], value.array)]
-    return (float("inf"), alike[0]) if alike else None
+    free = matches.unmatched()
+    candidates = [name for name in (graph.below(given) if given else matches.arrays) if name in free]
+    same = [name for name in candidates if matches.arrays[name].shape == value.array.shape]
+    return same[:_MOST_CANDIDATES] or [name for name in candidates if _alike(matches.arrays[name], value.array)][:1]
+
+
+def dependents(seen, at):
+    """Return the first values that were made with a value, or with what was made with it."""
+    found = [at]
+    for call in seen.calls[seen.values[at].call + 1 :]:
+        if set(found).intersection(call.inputs):
+            found += call.outputs
+        if len(found) > _MOST_DEPENDENTS:
+            break
+    return found[1:]
+
+
+def best_counterpart(matches, names, at, run_with):
+    """Return the one of names that the graph goes on with as torch goes on with a value, else the most similar one.
+
+    Args:
+        matches: what agrees.
+        names: candidates, all of the value's shape.
+        at: the value of torch.
+        run_with: runs the model with an array in the place of the value; returns the values after it by number.
+    """
+    value = matches.seen.values[at].array
+    scores = []
+    for position, name in enumerate(names):
+        after = run_with(matches.arrays[name])
+        # Trivial values would agree with too much.
+        agreeing = sum(bool(matches.index.same(one, matches.within)) for one in after.values() if not is_trivial(one))
+        scores.append((-agreeing, distance(matches.arrays[name], value, by_element=False), position))
+    return names[min(scores)[2]]
 
 
 def _alike(array, value):
