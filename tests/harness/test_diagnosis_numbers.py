@@ -92,14 +92,24 @@ class Chain:
 
 
 class Nodes:
-    """A graph in which every value depends on those before it."""
+    """A graph in which every value depends on those before it and is called like what makes it."""
 
     def __init__(self, names):
-        self.names = names
+        self.names = list(names)
+
+    def operator(self, name):
+        return name
+
+    def carries(self, name, names):
+        return name in {"Identity", "Reshape"} and len(names) > 1
 
     def below(self, given):
         first = min((self.names.index(name) for name in given), default=0)
         return [name for name in self.names[first:] if name not in given]
+
+
+def matched(seen, arrays):
+    return Matches(seen, arrays, 1e-3, Nodes(arrays))
 
 
 @pytest.fixture
@@ -119,11 +129,11 @@ def model():
 
 
 def test_the_first_divergence_takes_what_agrees_and_gives_what_does_not(model):
-    matches = Matches(model.seen, model.arrays, 1e-3)
+    matches = matched(model.seen, model.arrays)
     wrong = differing(matches, [model.scaled])
     assert wrong == [model.pooled, model.scaled]  # not the convolution: it is fused, and what is made of it agrees
     assert first_of(matches, wrong) == model.pooled
-    names = counterparts(matches, Nodes(list(model.arrays)), model.pooled)
+    names = counterparts(matches, Nodes(model.arrays), model.pooled)
     assert names == ["AveragePool", "y"]
     assert dependents(model.seen, model.pooled) == [model.scaled]
     assert best_counterpart(matches, names, model.pooled, lambda array: {model.scaled: array * 2}) == "AveragePool"
@@ -132,7 +142,7 @@ def test_the_first_divergence_takes_what_agrees_and_gives_what_does_not(model):
 
 
 def test_what_holds_no_input_is_not_wrong(model):
-    matches = Matches(model.seen, model.arrays, 1e-3)
+    matches = matched(model.seen, model.arrays)
     table = model.seen.calls[3].outputs[0]
     assert table not in matches.found
     assert matches.agrees(table)
@@ -140,13 +150,13 @@ def test_what_holds_no_input_is_not_wrong(model):
 
 def test_a_value_without_room_stops_the_search(model):
     model.seen.values[model.pooled].array = None
-    matches = Matches(model.seen, model.arrays, 1e-3)
+    matches = matched(model.seen, model.arrays)
     assert first_of(matches, differing(matches, [model.scaled])) == model.scaled
 
 
 def test_nothing_differs_where_all_agrees(model):
     right = {"x": model.arrays["x"], "y": model.seen.values[model.scaled].array}
-    matches = Matches(model.seen, right, 1e-3)
+    matches = matched(model.seen, right)
     assert differing(matches, [model.scaled]) == []
     assert first_of(matches, []) is None
 
@@ -154,8 +164,23 @@ def test_nothing_differs_where_all_agrees(model):
 def test_without_a_value_of_the_shape_the_next_of_its_kind_stands_for_it(model):
     del model.arrays["y"]
     model.arrays["AveragePool"] = drawn(4, 11)
-    matches = Matches(model.seen, model.arrays, 1e-3)
-    assert counterparts(matches, Nodes(list(model.arrays)), model.pooled) == ["AveragePool"]
+    matches = matched(model.seen, model.arrays)
+    assert counterparts(matches, Nodes(model.arrays), model.pooled) == ["AveragePool"]
+
+
+def test_calls_that_give_the_same_do_not_share_what_the_graph_has_once():
+    x = drawn(4, 30)
+    mean = x.mean(-1, keepdims=True)
+    seen = Chain(x)
+    pooled, meant = seen.call("avg_pool1d", mean, 0), seen.call("mean", mean, 0)
+    again = seen.call("mean", mean, 0)
+    view = seen.call("expand", mean, pooled)
+    found = matched(seen, {"x": x, "ReduceMean": mean, "AveragePool": mean / 2}).found
+    assert [at in found for at in (pooled, meant, again, view)] == [False, True, True, True]
+    found = matched(seen, {"x": x, "ReduceMean": mean, "AveragePool": mean.copy()}).found
+    assert pooled in found
+    found = matched(seen, {"x": x, "ReduceMean": mean, "Identity": mean.copy()}).found
+    assert pooled not in found
 
 
 def run_of(op, runner_reference=0.0):

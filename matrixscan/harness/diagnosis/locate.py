@@ -5,6 +5,8 @@ differ and goes back through values without a counterpart; whatever agrees ends 
 the earliest call from there whose own inputs agree.
 """
 
+import difflib
+
 from .numbers import Index, distance, is_trivial
 
 _MOST_CANDIDATES, _MOST_DEPENDENTS = 8, 12
@@ -13,21 +15,28 @@ _MOST_CANDIDATES, _MOST_DEPENDENTS = 8, 12
 class Matches:
     """Which values of torch are which values of the graph."""
 
-    def __init__(self, seen, arrays, within):
-        """Look for every value of `seen`, a Watch, among arrays, a dict of name -> array of the graph in its order."""
+    def __init__(self, seen, arrays, within, graph):
+        """Look for every value of torch in a graph.
+
+        Args:
+            seen: what a Watch saw.
+            arrays: name -> array of the graph, in its order.
+            within: how far the same numbers may be apart.
+            graph: what makes them.
+        """
         self.seen, self.arrays, self.within = seen, arrays, within
         self.index = Index(arrays)
         self.found = {}  # value -> [(distance, name)], closest first
         self._fed = self._depending()
         self.known = set()  # names of the graph that hold what torch has, beyond doubt
         for value in seen.values:
-            if value.array is None:
-                continue
-            pairs = self.index.same(value.array, within)
+            pairs = [] if value.array is None else self.index.same(value.array, within)
             if pairs:
                 self.found[value.at] = pairs
-                if not is_trivial(value.array):
-                    self.known.update(name for _, name in pairs)
+        _settle(self, graph)
+        for at, pairs in self.found.items():
+            if not is_trivial(seen.values[at].array):
+                self.known.update(name for _, name in pairs)
 
     def agrees(self, at):
         """Return whether a value is in the graph, or cannot be what is wrong: it was not seen, or holds no input."""
@@ -52,6 +61,34 @@ class Matches:
             if fed.intersection(call.inputs):
                 fed.update(call.outputs)
         return fed
+
+
+def _settle(matches, graph):
+    """Let calls that happen to give the same numbers in different ways have no more values of the graph than there are.
+
+    A mean over all and a mean over one window are the same; if the graph has it once, one of them is wrong there.
+    """
+    groups = {}
+    for call in matches.seen.calls:
+        for at in call.outputs:
+            names = frozenset(name for _, name in matches.found.get(at, ()))
+            carried = any(names.intersection(name for _, name in matches.found.get(one, ())) for one in call.inputs)
+            if names and not carried:
+                ways = groups.setdefault(names, {})
+                ways.setdefault((call.operation, tuple(call.inputs), call.outputs.index(at)), []).append(at)
+    for names, ways in groups.items():
+        made = [graph.operator(name) for name in names if not graph.carries(name, names)]
+        if len(ways) > len(made):
+            likely = sorted(ways, key=lambda way: -max((_likeness(way[0], op) for op in made), default=0.0))
+            for way in likely[len(made) :]:
+                for at in ways[way]:
+                    del matches.found[at]
+
+
+def _likeness(operation, operator):
+    """Return how much a torch function is called like an ONNX operator."""
+    plain = operation.replace("_", "").lower()
+    return difflib.SequenceMatcher(None, plain, operator.lower()).ratio()
 
 
 def differing(matches, outputs):

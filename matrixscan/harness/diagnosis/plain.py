@@ -67,7 +67,9 @@ def arguments_of(call):
     """Return the arguments of a call by name, as far as torch says what those of the function are called."""
     args, kwargs = call.arguments
     names = _parameters(call.function) if args else []
-    named = {names[at] if at < len(names) else "argument_%d" % at: value for at, value in enumerate(args)}
+    if names and len(args) > len(names):  # x.expand(2, 3): the last parameter takes what is left
+        args = [*args[: len(names) - 1], list(args[len(names) - 1 :])]
+    named = {names[at] if names else "argument_%d" % at: value for at, value in enumerate(args)}
     return dict(named, **kwargs)
 
 

@@ -121,7 +121,7 @@ def locate(bench, case, place, sight, until):
     """Return the first divergence, the runs of its nodes and the error curve."""
     seen = watch(place.module, place.feeds, BUDGET)
     within = _within(case, seen, sight)
-    matches = Matches(seen, sight.values, within)
+    matches = Matches(seen, sight.values, within, sight.graph)
     wrong = differing(matches, _wrong_outputs(matches, sight, within))
     at = first_of(matches, wrong)
     if at is None:
