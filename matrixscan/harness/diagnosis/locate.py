@@ -38,6 +38,10 @@ class Matches:
             if not is_trivial(seen.values[at].array):
                 self.known.update(name for _, name in pairs)
 
+    def names(self, at):
+        """Return the names of the graph's values that hold the same as a value."""
+        return frozenset(name for _, name in self.found.get(at, ()))
+
     def agrees(self, at):
         """Return whether a value is in the graph, or cannot be what is wrong: it was not seen, or holds no input."""
         return at in self.found or self.seen.values[at].array is None or at not in self._fed
@@ -68,21 +72,30 @@ def _settle(matches, graph):
 
     A mean over all and a mean over one window are the same; if the graph has it once, one of them is wrong there.
     """
-    groups = {}
+    groups, carried = {}, {}
     for call in matches.seen.calls:
-        for at in call.outputs:
-            names = frozenset(name for _, name in matches.found.get(at, ()))
-            carried = any(names.intersection(name for _, name in matches.found.get(one, ())) for one in call.inputs)
-            if names and not carried:
+        for position, at in enumerate(call.outputs):
+            names = matches.names(at)
+            carried[at] = [one for one in call.inputs if names & matches.names(one)]
+            if names and not carried[at]:
                 ways = groups.setdefault(names, {})
-                ways.setdefault((call.operation, tuple(call.inputs), call.outputs.index(at)), []).append(at)
+                ways.setdefault((call.operation, tuple(call.inputs), position), []).append(at)
+    dropped = set()
     for names, ways in groups.items():
-        made = [graph.operator(name) for name in names if not graph.carries(name, names)]
-        if len(ways) > len(made):
-            likely = sorted(ways, key=lambda way: -max((_likeness(way[0], op) for op in made), default=0.0))
-            for way in likely[len(made) :]:
-                for at in ways[way]:
-                    del matches.found[at]
+        dropped.update(_superfluous(ways, [graph.operator(one) for one in names if not graph.carries(one, names)]))
+    for at, sources in carried.items():  # in the order in which they were made
+        if sources and dropped.issuperset(sources):
+            dropped.add(at)
+    for at in dropped:
+        matches.found.pop(at, None)
+
+
+def _superfluous(ways, operators):
+    """Return the values of those ways that are least called like the operators, where there are fewer of these."""
+    if len(ways) <= len(operators):
+        return []
+    likely = sorted(ways, key=lambda way: -max((_likeness(way[0], one) for one in operators), default=0.0))
+    return [at for way in likely[len(operators) :] for at in ways[way]]
 
 
 def _likeness(operation, operator):
@@ -128,7 +141,7 @@ def counterparts(matches, graph, at):
     """
     value = matches.seen.values[at]
     inputs = matches.seen.calls[value.call].inputs
-    given = {name for one in inputs for _, name in matches.found.get(one, ())}
+    given = {name for one in inputs for name in matches.names(one)}
     free = matches.unmatched()
     candidates = [name for name in (graph.below(given) if given else matches.arrays) if name in free]
     same = [name for name in candidates if matches.arrays[name].shape == value.array.shape]

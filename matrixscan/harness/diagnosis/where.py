@@ -213,7 +213,7 @@ def _region(sight, matches, near, inputs):
     """Return the positions of the nodes that make a value out of what agrees."""
     if near is None:
         return []
-    given = {name for one in inputs for _, name in matches.found.get(one, ())}
+    given = {name for one in inputs for name in matches.names(one)}
     return sight.graph.region(near[1], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
 
 
