@@ -16,8 +16,8 @@ _STAGES = ("compare", "run", "load")
 def to_diagnose(record: Record, *, judged: Collection[str], runners: Collection[str]) -> tuple[CaseRecord, ...]:
     """Return one failing case of every failing lane.
 
-    Those of judged probes come first, and of each exporter's lanes of a model one before all the others: what they
-    show is mostly the same, and the time may not do for all.
+    Of each exporter's lanes of a model one comes before all the others: what those show is mostly the same, and the
+    time may not do for all. Judged probes go before the others.
 
     Args:
         record: What one combination did.
@@ -30,7 +30,7 @@ def to_diagnose(record: Record, *, judged: Collection[str], runners: Collection[
     ranked = []
     for case in chosen:
         model = (case.probe, case.variant, case.exporter)
-        ranked.append(((case.probe not in judged, turn[model], _STAGES.index(case.stage or "")), case))
+        ranked.append(((turn[model] > 0, case.probe not in judged, turn[model]), case))
         turn[model] += 1
     return tuple(case for _, case in sorted(ranked, key=lambda pair: pair[0]))
 

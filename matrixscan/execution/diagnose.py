@@ -81,12 +81,8 @@ def _earlier(run: CellRun, published: Diagnoses) -> DiagnosisRecord | None:
     record = None if run.task.options.fresh else published.read(run.task.cell.id)
     if record is None or run.lock is None or record.key != diagnosis_key(run.task, run.lock.sha256):
         return None
-    digests = {probe.name: probe.digest for probe in run.task.probes}
-    kept = tuple(
-        diagnosis
-        for diagnosis in record.diagnoses
-        if record.probes.get(diagnosis.case.partition("/")[0]) in {digests.get(diagnosis.case.partition("/")[0])}
-    )
+    current = {probe.name for probe in run.task.probes if probe.digest == record.probes.get(probe.name)}
+    kept = tuple(diagnosis for diagnosis in record.diagnoses if diagnosis.case.partition("/")[0] in current)
     return msgspec.structs.replace(record, diagnoses=kept)
 
 
@@ -124,9 +120,25 @@ def _run_batches(run: CellRun, folder: Path) -> None:
     harness = place_harness(run.task.places.work / "harness")
     folder.mkdir(parents=True, exist_ok=True)
     append_event(folder / EVENTS_FILE, {"event": "retry"})
-    for request in batches(run.task, run.overlays):
-        until = {"until": began + limits.diagnose_seconds}
-        run_harness(given(run.environment), harness, request | until, folder, limits, {}, run.event_listener())
+    until, notice = began + limits.diagnose_seconds, run.event_listener()
+    for cases in _rounds(run.task.selected):
+        for request in batches(msgspec.structs.replace(run.task, selected=cases), run.overlays):
+            if time.time() < until:
+                run_harness(given(run.environment), harness, request | {"until": until}, folder, limits, {}, notice)
+
+
+def _rounds(cases: Sequence[Case]) -> list[tuple[Case, ...]]:
+    """Split cases so that, of their order, a probe's come one after the other, and again only after the others'.
+
+    Cases of one request are worked on probe by probe, and those at the end may have no time.
+    """
+    rounds: list[list[Case]] = [[]]
+    for case in cases:
+        known = [other.probe for other in rounds[-1]]
+        if case.probe in known[:-1] and case.probe != known[-1]:
+            rounds.append([])
+        rounds[-1].append(case)
+    return [tuple(group) for group in rounds]
 
 
 def _record(run: CellRun, key: str, fold: Fold, diagnoses: tuple[Diagnosis, ...]) -> DiagnosisRecord:

@@ -133,6 +133,7 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
     "Limits": {
         "case-seconds": {"description": "Seconds after which a case is given up.", **_POSITIVE},
         "install-seconds": {"description": "Seconds after which an installation is given up.", **_POSITIVE},
+        "diagnose-seconds": {"description": "For diagnoses of one combination; 0: none.", "minimum": 0},
         "memory-gib": {"description": "GiB of resident memory the harness may use.", **_POSITIVE},
         "threads": {
             "description": "Intra-op threads of torch and of the runner.",

@@ -134,7 +134,7 @@ def fold_diagnoses(events: Iterable[Event], cases: Iterable[Mapping[str, Any]]) 
 
 def _diagnosis(case: str, steps: list[Event], end: Event) -> Diagnosis:
     fields: dict[str, Any] = {"reproduced": end["outcome"] in {"crashed", "timed_out"} and not steps}
-    errors = []
+    errors: list[dict[str, str]] = []
     for step in steps:
         # A case is begun again after something outside it ended the process; what is said last holds.
         errors = [] if "reproduced" in step else errors

@@ -322,7 +322,7 @@ TABLE_PROBLEMS = {
     "unknown key": ("[limit]\n", "limit: unknown key; did you mean 'limits'?"),
     "unknown nested": (
         "[limits]\ncase_seconds = 1\n",
-        "limits.case_seconds: unknown key; did you mean 'case-seconds'?",
+        "limits.case_seconds: unknown key; did you mean 'case-seconds' or 'diagnose-seconds'?",
     ),
     "not a table": ("limits = 3\n", "limits: expected a table, got the number 3"),
     "array of tables": ("[[limits]]\nthreads = 1\n", "limits: expected a table, got a list"),
@@ -339,6 +339,10 @@ TABLE_PROBLEMS = {
     ),
     "threads": ("[limits]\nthreads = 0\n", "limits.threads: must be between 1 and 1024, got 0"),
     "threads many": ("[limits]\nthreads = 1025\n", "limits.threads: must be between 1 and 1024, got 1025"),
+    "no end of diagnoses": (
+        "[limits]\ndiagnose-seconds = inf\n",
+        "limits.diagnose-seconds: must be a finite number, 0 or more, got inf",
+    ),
     "memory": ("[limits]\nmemory-gib = -1\n", "limits.memory-gib: must be a finite number above 0, got -1.0"),
     "nan": ("[tolerances]\nrtol = nan\n", "tolerances.rtol: must be a finite number, 0 or more, got nan"),
     "inf": ("[tolerances]\natol = inf\n", "tolerances.atol: must be a finite number, 0 or more, got inf"),

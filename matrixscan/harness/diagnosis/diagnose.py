@@ -34,7 +34,7 @@ def diagnose(request, out_dir, events):
 
 def _late():
     words = "the seconds for the diagnoses of this combination were over"
-    return {"stage": None, "outcome": "skipped", "reason": "given_up", "error": {"type": "Late", "message": words}}
+    return {"stage": "build", "outcome": "skipped", "reason": "given_up", "error": {"type": "Late", "message": words}}
 
 
 def _diagnose(bench, case, events):

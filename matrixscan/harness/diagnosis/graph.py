@@ -27,6 +27,14 @@ class Graph:
         """Return the names of all values that nodes make, in graph order."""
         return list(self.maker)
 
+    def operator(self, name):
+        """Return the operator that makes a value; empty for an input."""
+        return self.nodes[self.maker[name]].op_type if name in self.maker else ""
+
+    def carries(self, name, names):
+        """Return whether a value was made of one of names that holds the same numbers."""
+        return name in self.maker and any(used in names for used in self.takes(self.maker[name]))
+
     def below(self, names):
         """Return every value that depends on one of names, nearest first."""
         known, found = set(names), []

@@ -30,7 +30,7 @@ def array_of(tensor):
 def version_of(tensor):
     """Return a number that moves when a tensor is written into."""
     try:
-        return tensor._version
+        return tensor._version  # noqa: SLF001  torch says it nowhere else
     except Exception:
         return 0
 
@@ -67,7 +67,9 @@ def arguments_of(call):
     """Return the arguments of a call by name, as far as torch says what those of the function are called."""
     args, kwargs = call.arguments
     names = _parameters(call.function) if args else []
-    named = {names[at] if at < len(names) else "argument_%d" % at: value for at, value in enumerate(args)}
+    if names and len(args) > len(names):  # x.expand(2, 3): the last parameter takes what is left
+        args = [*args[: len(names) - 1], list(args[len(names) - 1 :])]
+    named = {names[at] if names else "argument_%d" % at: value for at, value in enumerate(args)}
     return dict(named, **kwargs)
 
 

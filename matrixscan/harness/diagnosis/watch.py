@@ -36,8 +36,17 @@ class Watch:
     Values are taken for a chain where it is not known which one a module was given.
     """
 
-    def __init__(self, module, budget):
-        self.module, self.left, self.left_out = module, budget, 0
+    def __init__(self, module, budget, wanted=None, replaced=None):
+        """Prepare to watch a module.
+
+        Args:
+            module: a torch module in eval mode.
+            budget: bytes that the kept arrays may have together.
+            wanted: numbers of the values whose arrays are kept; all without it.
+            replaced: arrays to put in the place of values, by number.
+        """
+        self.module, self.budget, self.left, self.left_out = module, budget, budget, 0
+        self._wanted_values, self._replaced = wanted, replaced or {}
         self.calls, self.values, self.outputs = [], [], []
         self._scopes = [("", type(module).__name__)]
         self._entered = []
@@ -108,7 +117,10 @@ class Watch:
         call.function = function
         call.arguments = [plain(one) for one in arguments[0]], {key: plain(one) for key, one in arguments[1].items()}
         self.calls.append(call)
-        call.outputs = [self._keep(tensor, call.at) for tensor in made]
+        for tensor in made:
+            if len(self.values) in self._replaced:
+                _write(tensor, self._replaced[len(self.values)])
+            call.outputs.append(self._keep(tensor, call.at))
 
     def called(self, function, args, kwargs):
         """Call a torch function and keep what went in and came out."""
@@ -130,8 +142,9 @@ class Watch:
 
     def _keep(self, tensor, call, name=""):
         array = None
-        with contextlib.suppress(Exception):  # sparse, quantised, on no device: nothing to compare
-            array = array_of(tensor)
+        if self._wanted_values is None or len(self.values) in self._wanted_values:
+            with contextlib.suppress(Exception):  # sparse, quantised, on no device: nothing to compare
+                array = array_of(tensor)
         if array is not None and array.nbytes > self.left:
             array, self.left_out = None, self.left_out + 1
         self.left -= 0 if array is None else array.nbytes
@@ -200,6 +213,21 @@ def watch(module, feeds, budget):
         if seen.calls and all(output is not None for output in seen.outputs):
             return seen
     return Watch(module, budget).run(feeds)
+
+
+def watch_with(seen, feeds, replaced, wanted):
+    """Run what `seen` saw once more with other arrays in the place of some values; return wanted arrays by number."""
+    again = type(seen)(seen.module, seen.budget, wanted, replaced).run(feeds)
+    if len(again.values) != len(seen.values):
+        return {}  # the model went another way
+    return {at: again.values[at].array for at in wanted if again.values[at].array is not None}
+
+
+def _write(tensor, array):
+    import torch
+
+    with contextlib.suppress(Exception):  # memory that several elements share cannot be written
+        tensor.copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
 
 def _converted(result, kind):

@@ -8,10 +8,10 @@ import numpy as np
 
 from . import again, region
 from .graph import described, exposed, opened
-from .locate import Matches, counterpart, differing, first_of
+from .locate import Matches, best_counterpart, counterparts, dependents, differing, first_of
 from .numbers import distance
 from .plain import arguments_of
-from .watch import watch
+from .watch import watch, watch_with
 
 #: Bytes that the kept values of either side may have.
 BUDGET = 1 << 30
@@ -121,20 +121,20 @@ def locate(bench, case, place, sight, until):
     """Return the first divergence, the runs of its nodes and the error curve."""
     seen = watch(place.module, place.feeds, BUDGET)
     within = _within(case, seen, sight)
-    matches = Matches(seen, sight.values, within)
+    matches = Matches(seen, sight.values, within, sight.graph)
     wrong = differing(matches, _wrong_outputs(matches, sight, within))
     at = first_of(matches, wrong)
-    curve = _curve(matches, wrong)
     if at is None:
         raise Nowhere(_why_nowhere(seen, wrong))
-    near = _blocked_at(sight) or counterpart(matches, sight.graph, at)
     value = seen.values[at]
+    near = _blocked_at(sight) or _counterpart(matches, sight, at, place.feeds)
+    curve = _curve(matches, wrong, {} if near is None else {at: near[0]})
     nodes = _region(sight, matches, near, seen.calls[value.call].inputs)
     expected = {near[1]: value.array} if near is not None and near[1] in sight.values else {}
     runs = region.run_nodes(bench, sight.graph, nodes, sight.values, expected, until)
     call = seen.calls[value.call]
     before = max((matches.distance(one) for one in call.inputs), default=0.0)
-    after = near[0] if near is not None else None
+    after = near[0] if near is not None and near[0] is not None and np.isfinite(near[0]) else None
     if after is not None and after < _JUMP * before:
         raise Nowhere("the error grows from call to call; no single one makes it")
     return {
@@ -195,11 +195,25 @@ def _blocked_at(sight):
     return (None, sight.graph.nodes[sight.blocked[0]].output[0]) if sight.blocked else None
 
 
+def _counterpart(matches, sight, at, feeds):
+    """Return (error, name) of the value of the graph that stands where a differing value should be, or None."""
+    seen, value = matches.seen, matches.seen.values[at].array
+    if at in seen.outputs:
+        name = sight.graph.outputs[seen.outputs.index(at)]
+        return distance(sight.values[name], value, by_element=False), name
+    names = counterparts(matches, sight.graph, at)
+    if len(names) > 1:
+        wanted = dependents(seen, at)
+        name = best_counterpart(matches, names, at, lambda array: watch_with(seen, feeds, {at: array}, wanted))
+        names = [name]
+    return (distance(sight.values[names[0]], value, by_element=False), names[0]) if names else None
+
+
 def _region(sight, matches, near, inputs):
     """Return the positions of the nodes that make a value out of what agrees."""
     if near is None:
         return []
-    given = {name for one in inputs for _, name in matches.found.get(one, ())}
+    given = {name for one in inputs for name in matches.names(one)}
     return sight.graph.region(near[1], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
 
 
@@ -209,12 +223,14 @@ def _culprit(sight, runs, within):
     return region.culprit(runs, within)
 
 
-def _curve(matches, wrong):
-    """Return the error of every call that has a counterpart, in the order of the calls."""
+def _curve(matches, wrong, known):
+    """Return the error of every call that has a counterpart, in the order of the calls; `known` are errors by value."""
     free, points = matches.unmatched(), []
     for call in matches.seen.calls:
         at = call.outputs[0]
-        if at in matches.found:
+        if at in known:
+            error = known[at]
+        elif at in matches.found:
             error = matches.distance(at)
         elif at in wrong:
             near = matches.index.nearest(matches.seen.values[at].array, free)
