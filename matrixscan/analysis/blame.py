@@ -12,8 +12,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from matrixscan.records.diagnosis import Diagnosis
-
 EXPORTER = "exporter"
 KERNEL = "runtime kernel"
 OPTIMIZER = "runtime optimizer"
@@ -78,27 +76,6 @@ class Blame(msgspec.Struct, frozen=True):
     whose: str
     rule: str
     because: tuple[str, ...] = ()
-
-
-class Advice(msgspec.Struct, frozen=True):
-    """Something that works where the failing case does not, and the combination that shows it."""
-
-    kind: str  # "variant", "lane", "runner" or "combination"
-    text: str
-    cell: str
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """Of one way in which a (probe, variant) fails in a combination."""
-
-    cell: str
-    probe: str
-    variant: str
-    case: str  # the case it speaks of
-    cases: int  # that fail there in the same way
-    blame: Blame
-    diagnosis: Diagnosis | None = None
-    advice: tuple[Advice, ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True):

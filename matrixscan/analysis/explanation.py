@@ -6,8 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from matrixscan.analysis.blame import UNKNOWN, Advice, Explanation, blame
+from matrixscan.analysis.blame import UNKNOWN, blame
+from matrixscan.analysis.cause_match import Cause
+from matrixscan.analysis.causes import causes_of_cases
 from matrixscan.analysis.evidence import Experience, with_diagnosis
+from matrixscan.analysis.explained import Advice, Explanation
 from matrixscan.analysis.findings import Finding
 from matrixscan.analysis.grid import version_order
 from matrixscan.analysis.judge import BAD, BAD_OUTCOMES, GOOD, first_problem
@@ -17,7 +20,10 @@ from matrixscan.records.types import CaseRecord
 
 
 def explained(
-    view: ScanView, diagnoses: Mapping[str, DiagnosisRecord], packaging: Mapping[str, str] | None = None
+    view: ScanView,
+    diagnoses: Mapping[str, DiagnosisRecord],
+    packaging: Mapping[str, str] | None = None,
+    causes: Sequence[Cause] = (),
 ) -> ScanView:
     """Return a scan with an explanation for every bad finding whose environment stands.
 
@@ -25,17 +31,33 @@ def explained(
         view: The judged scan.
         diagnoses: By combination.
         packaging: By combination, the release of a package that was found to break it, in words.
+        causes: Known ones.
     """
     cells, broken = view.cells, packaging or {}
     experience = Experience((cell.id, {**cell.axes, **cell.resolved}, cell.cases) for cell in cells)
     explanations = tuple(
         explanation
         for cell in cells
-        for finding in cell.findings.values()
-        if finding.verdict == BAD and finding.bad
-        for explanation in _explanations(cell, finding, view, experience, diagnoses.get(cell.id), broken)
+        for explanation in _of_cell(cell, view, experience, diagnoses.get(cell.id), broken, causes)
     )
     return msgspec.structs.replace(view, explanations=explanations)
+
+
+def _of_cell(
+    cell: CellView,
+    view: ScanView,
+    experience: Experience,
+    diagnosed: DiagnosisRecord | None,
+    broken: Mapping[str, str],
+    causes: Sequence[Cause],
+) -> Iterable[Explanation]:
+    versions = {**cell.axes, **cell.packages, **cell.resolved}
+    looked = {each.case: each for each in diagnosed.diagnoses if each.reproduced} if diagnosed else {}
+    known = causes_of_cases(causes, versions, cell.cases, looked)
+    for finding in cell.findings.values():
+        if finding.verdict == BAD and finding.bad:
+            for found in _explanations(cell, finding, view, experience, diagnosed, broken):
+                yield msgspec.structs.replace(found, causes=known.get(found.case, ()))
 
 
 def _explanations(

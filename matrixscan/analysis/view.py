@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from matrixscan.analysis.blame import Explanation
 from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
 from matrixscan.analysis.drift import EagerDrift, MarginDrift, eager_drifts, margin_drifts
+from matrixscan.analysis.explained import Explanation
 from matrixscan.analysis.findings import Finding, build_finding
 from matrixscan.analysis.judge import (
     BAD,

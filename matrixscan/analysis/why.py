@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from matrixscan.analysis.blame import UNKNOWN, Explanation
+from matrixscan.analysis.blame import UNKNOWN
+from matrixscan.analysis.explained import Explanation
 from matrixscan.analysis.table import Table, number, short_ids
 from matrixscan.analysis.view import ScanView
 from matrixscan.records.diagnosis import Divergence
@@ -13,7 +14,7 @@ from matrixscan.records.types import CaseRecord
 
 _MOST_CELLS = 4
 _MOST_ADVICE = 4
-_HEADS = ("what", "how it fails", "where", "whose fault", "because", "what works")
+_HEADS = ("what", "how it fails", "where", "whose fault", "because", "known cause", "what works")
 
 _Group = tuple[Explanation, ...]
 
@@ -35,7 +36,9 @@ def why_table(view: ScanView) -> Table:
         works = "; ".join(advice.text for advice in first.advice[:_MOST_ADVICE])
         because = "; ".join(first.blame.because)
         cells = _cells(group, names)
-        rows.append((f"{first.probe}/{first.variant}", f"{how}, {cells}", where, first.blame.whose, because, works))
+        cause = _cause(first) if first.causes else ""
+        name = f"{first.probe}/{first.variant}"
+        rows.append((name, f"{how}, {cells}", where, whose_text(first), because, cause, works))
     return Table(_HEADS, tuple(rows))
 
 
@@ -47,6 +50,14 @@ def place_text(first: Divergence) -> str:
     after = "of another shape" if first.error_after is None else number(first.error_after)
     text = f"{first.operation}({words}){module}, error {number(first.error_before)} before and {after} after"
     return text + (f"; node {_node(first)}" if first.node else "")
+
+
+def whose_text(explanation: Explanation) -> str:
+    """Return whose fault it is; where this scan cannot tell, what is known of its cause, marked as such."""
+    certain = [match.cause for match in explanation.causes if match.certainty == "certain"]
+    if explanation.blame.whose != UNKNOWN or not certain or certain[0].whose == UNKNOWN:
+        return explanation.blame.whose
+    return f"{certain[0].whose}, by its known cause"
 
 
 def _node(first: Divergence) -> str:
@@ -79,7 +90,8 @@ def _sameness(each: Explanation, case: CaseRecord) -> tuple[object, ...]:
     place = (first.module, first.operation, first.node.op_type if first.node else "") if first else None
     kind = case.error.type if case.error else ""
     way = (case.exporter, case.precision, case.runner, case.outcome, case.stage, case.reason, kind)
-    return (each.probe, each.variant, *way, each.blame.whose, each.blame.rule, place)
+    causes = tuple(match.cause.id for match in each.causes)
+    return (each.probe, each.variant, *way, each.blame.whose, each.blame.rule, place, causes)
 
 
 def _line(group: Sequence[Explanation], view: ScanView, names: Mapping[str, str]) -> str:
@@ -88,7 +100,9 @@ def _line(group: Sequence[Explanation], view: ScanView, names: Mapping[str, str]
     parts = [f"{first.probe}/{first.variant}: {_how(case, first)}, {_cells(group, names)}"]
     if first.diagnosis is not None and first.diagnosis.first is not None:
         parts.append(f"first wrong: {place_text(first.diagnosis.first)}")
-    parts.append(f"whose: {first.blame.whose}{_because(first)}")
+    parts.append(f"whose: {whose_text(first)}{_because(first)}")
+    if first.causes:
+        parts.append(f"known cause: {_cause(first)}")
     if first.advice:
         parts.append("works: " + "; ".join(_advice(first, names)))
     return ". ".join(parts)
@@ -98,6 +112,13 @@ def _advice(first: Explanation, names: Mapping[str, str]) -> Iterable[str]:
     for advice in first.advice[:_MOST_ADVICE]:
         here = advice.cell == first.cell
         yield advice.text if here else f"{advice.text} ({names.get(advice.cell, advice.cell)})"
+
+
+def _cause(first: Explanation) -> str:
+    """Return the most specific known cause with what to do; one that is only possible says so."""
+    match = first.causes[0]
+    sure = "" if match.certainty == "certain" else "possibly "
+    return f"{sure}{match.cause.id} ({match.cause.title}; {match.cause.fix})"
 
 
 def _because(first: Explanation) -> str:

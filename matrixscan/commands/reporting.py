@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from matrixscan.analysis.causes import load_causes
 from matrixscan.analysis.explanation import explained
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.view import ScanView, build_view
@@ -25,6 +26,9 @@ from matrixscan.reporters._summary import render_summary
 from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
+
+#: A project's own known causes, beside its matrices.
+CAUSES = "known_causes.toml"
 
 
 def report(request: Request, *, scanned: bool = True) -> Outcome:
@@ -89,7 +93,7 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         families=families,
         infeasible=plan.infeasible,
     )
-    return explained(view, _diagnoses(plan))
+    return explained(view, _diagnoses(plan), causes=load_causes(Path(matrix.path).parent / CAUSES))
 
 
 def _diagnoses(plan: Plan) -> dict[str, DiagnosisRecord]:

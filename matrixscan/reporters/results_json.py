@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from matrixscan.analysis.blame import Explanation
+from matrixscan.analysis.explained import Explanation
 from matrixscan.analysis.judge import case_order
 from matrixscan.analysis.view import CellView, ScanView
 from matrixscan.analysis.why import place_text
@@ -79,6 +79,7 @@ def _explanation(each: Explanation) -> dict[str, Any]:
         "rule": each.blame.rule,
         "because": list(each.blame.because),
         "place": place_text(diagnosis.first) if diagnosis and diagnosis.first else None,
+        "causes": [{"id": match.cause.id, "certainty": match.certainty} for match in each.causes],
         "advice": [{"kind": advice.kind, "text": advice.text, "cell": advice.cell} for advice in each.advice],
     }
 
