@@ -86,7 +86,11 @@ def look(bench, place, level, error=None):
         stopped.update(name for at in blocked for name in graph.nodes[at].output)
         names = [name for name in names if name not in stopped]
     values = {name: np.asarray(place.feeds[name]) for name in graph.inputs if name in place.feeds}
-    values.update(_values(bench, graph, names, place.feeds))
+    try:
+        values.update(_values(bench, graph, names, place.feeds))
+    except Exception:
+        readable = set(graph.readable())
+        values.update(_values(bench, graph, [name for name in names if name in readable], place.feeds))
     return Sight(graph, values, level, blocked)
 
 
@@ -145,7 +149,7 @@ def locate(bench, case, place, sight, until):
             "arguments": arguments_of(call),
             "call": call.at,
             "nodes": [described(sight.graph, one, sight.values) for one in nodes],
-            "node": _culprit(sight, runs, within),
+            "node": _culprit(sight, runs, within, integers=value.array.dtype.kind != "f"),
             "error_before": before,
             "error_after": after,
         },
@@ -214,13 +218,13 @@ def _region(sight, matches, near, inputs):
     if near is None:
         return []
     given = {name for one in inputs for name in matches.names(one)}
-    return sight.graph.region(near[1], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
+    return sight.graph.needed([near[1]], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
 
 
-def _culprit(sight, runs, within):
+def _culprit(sight, runs, within, *, integers):
     if sight.blocked:
         return described(sight.graph, sight.blocked[0], sight.values)
-    return region.culprit(runs, within)
+    return region.culprit(runs, within, integers=integers)
 
 
 def _curve(matches, wrong, known):
