@@ -85,7 +85,7 @@ def opened(path):
 
 
 def exposed(graph, names, path):
-    """Write the graph with the values `names` as its outputs, in that order, and without nodes that those do not need."""
+    """Write the graph with the values `names` as its outputs, in that order, and with the nodes that those need."""
     import onnx
 
     model = onnx.ModelProto()
