@@ -92,7 +92,7 @@ def _said(diagnosis: Diagnosis) -> str:
         return "did not fail again"
     if first is None:
         return f"{diagnosis.stage}; " + (diagnosis.error.message if diagnosis.error else "no place was found")
-    after = "of another shape" if first.error_after is None else f"{first.error_after:.2g}"
+    after = "nothing like it" if first.error_after is None else f"{first.error_after:.2g}"
     node = f", node {first.node.op_type} {first.node.name}".rstrip() if first.node else ""
     settings = {name: value for name, value in first.arguments.items() if isinstance(value, (bool, int, float, str))}
     words = ", ".join(f"{name}={value}" for name, value in settings.items())

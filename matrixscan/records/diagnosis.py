@@ -71,7 +71,7 @@ class Divergence(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...]  # between what still agrees and what does not
     node: Node | None  # the one that is wrong by itself, if that could be told
     error_before: float
-    error_after: float | None  # None: no value of its shape is there to compare with
+    error_after: float | None  # None: nothing of its shape is there to compare with
 
 
 class Point(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import pytest
 
 from matrixscan.harness.diagnosis.locate import Matches, best_counterpart, counterparts, dependents, differing, first_of
 from matrixscan.harness.diagnosis.numbers import Index, distance, is_trivial, ordinary_size
+from matrixscan.harness.diagnosis.plain import plain
 from matrixscan.harness.diagnosis.region import culprit
 from matrixscan.harness.diagnosis.watch import Call, Value
 
@@ -183,8 +184,8 @@ def test_calls_that_give_the_same_do_not_share_what_the_graph_has_once():
     assert pooled not in found
 
 
-def run_of(op, runner_reference=0.0):
-    return {"node": {"op_type": op}, "runner_reference": runner_reference}
+def run_of(op, runner_reference=0.0, dtype="float32"):
+    return {"node": {"op_type": op, "outputs": [{"dtype": dtype}]}, "runner_reference": runner_reference}
 
 
 CULPRITS = {
@@ -193,11 +194,16 @@ CULPRITS = {
     "several that do what they say": ([run_of("Pow"), run_of("Div")], None),
     "several that do not": ([run_of("Pow", 0.5), run_of("Div", 0.5)], None),
     "a lone one": ([run_of("Reshape")], "Reshape"),
+    "shapes are computed too": ([run_of("Add", 0.0, "int64"), run_of("Slice"), run_of("Pow")], "Pow"),
     "no evaluator": ([run_of("Pow", None), run_of("Cast", None)], "Pow"),
 }
 
 
 @pytest.mark.parametrize(("runs", "op"), CULPRITS.values(), ids=CULPRITS)
 def test_the_culprit(runs, op):
-    found = culprit(runs, 1e-3)
+    found = culprit(runs, 1e-3, integers=False)
     assert (found and found["op_type"]) == op
+
+
+def test_slices_are_said_as_they_are_written():
+    assert plain((slice(None, 3), Ellipsis, slice(0, None, 2), None)) == [":3", "...", "0::2", None]

@@ -13,6 +13,7 @@ from .. import isolate
 from ..backends import find_exporter
 from ..stop import described
 from . import again, where
+from .sight import Nowhere, look, place_of
 
 #: Stages that leave an artifact to look at.
 _WITH_ARTIFACT = ("load", "run", "compare")
@@ -60,7 +61,7 @@ def _look(bench, case, events, result):
     for step in (_levels, _where, _reference):
         try:
             step(bench, case, events, result, found, min(until, time.time() + _REFERENCE_SECONDS))
-        except where.Nowhere as error:
+        except Nowhere as error:
             say(events, case, error={"type": "Nowhere", "message": str(error)})
         except Exception as error:
             say(events, case, error=dict(described(error), type="%s: %s" % (step.__name__[1:], type(error).__name__)))
@@ -83,10 +84,9 @@ def _where(bench, case, events, result, found, until):
             sessions[stage] = again.optimised(level)(bench.kept(case, "export")["paths"][stage], 1)
         return sessions[stage]
 
-    place = where.place_of(bench, case, handles, again.in_session)
-    sight = where.look(bench, place, level, error)
+    place = place_of(bench, case, handles, again.in_session)
+    sight = look(bench, place, level, error)
     fields, arrays = where.locate(bench, case, place, sight, max(until, time.time() + _NODES_SECONDS))
-    fields["first"]["module"] = ".".join(filter(None, (place.stage, fields["first"]["module"])))
     say(events, case, **fields)
     _keep(bench, case, arrays)
 
@@ -98,7 +98,7 @@ def _failing(levels):
             return level, levels[level]["error"]["message"]
         if not levels[level]["passed"]:
             return level, None
-    raise where.Nowhere("it passes in ONNX Runtime at every level of graph optimisation")
+    raise Nowhere("it passes in ONNX Runtime at every level of graph optimisation")
 
 
 def _reference(bench, case, events, result, found, until):

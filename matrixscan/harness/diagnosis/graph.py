@@ -4,6 +4,7 @@ import numpy as np
 
 _MOST_NUMBERS = 16
 _LARGEST_FILE = 1 << 30
+_LAST_PLAIN_TYPE = 15  # complex128; bfloat16 and all younger ones are unknown to NumPy
 
 
 class Graph:
@@ -45,15 +46,27 @@ class Graph:
                 found += new
         return found
 
-    def region(self, name, known):
-        """Return the positions of the nodes that make `name` out of what is known, in graph order."""
-        found, todo = set(), [name]
+    def needed(self, names, known=()):
+        """Return the positions of the nodes that make `names` out of what is known, in graph order."""
+        found, todo = set(), list(names)
         while todo:
             at = self.maker.get(todo.pop())
             if at is not None and at not in found:
                 found.add(at)
                 todo += [used for used in self.takes(at) if used not in known]
         return sorted(found)
+
+    def readable(self):
+        """Return the names of the values that NumPy can hold, as far as types can be inferred."""
+        import onnx
+
+        inferred = onnx.shape_inference.infer_shapes(self.model)
+        kinds = {one.name: one.type for one in (*inferred.graph.value_info, *inferred.graph.output)}
+        return [name for name in self.maker if name not in kinds or _readable(kinds[name])]
+
+
+def _readable(kind):
+    return kind.HasField("tensor_type") and kind.tensor_type.elem_type <= _LAST_PLAIN_TYPE
 
 
 def opened(path):
@@ -72,11 +85,15 @@ def opened(path):
 
 
 def exposed(graph, names, path):
-    """Write the graph with the values `names` as its outputs, in that order."""
+    """Write the graph with the values `names` as its outputs, in that order, and with the nodes that those need."""
     import onnx
 
     model = onnx.ModelProto()
     model.CopyFrom(graph.model)
+    # A runtime that optimises nothing runs every node, also one on which it dies.
+    needed = set(graph.needed(names))
+    del model.graph.node[:]
+    model.graph.node.extend(node for at, node in enumerate(graph.nodes) if at in needed)
     known = {one.name: one for one in graph.model.graph.output}
     wanted = [known.get(name) or onnx.ValueInfoProto(name=name) for name in names]
     del model.graph.output[:]

@@ -60,6 +60,15 @@ def plain(value):
         return {str(key): plain(one) for key, one in list(value.items())[:_MOST_ITEMS]}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value[:_MOST_ITEMS]]
+    return _as_text(value)
+
+
+def _as_text(value):
+    if isinstance(value, slice):
+        ends = (value.start, value.stop, value.step)
+        return ":".join("" if one is None else str(plain(one)) for one in ends[: 2 if value.step is None else 3])
+    if value is Ellipsis:
+        return "..."
     return str(value) if type(value).__module__.startswith("torch") else type(value).__name__
 
 

@@ -106,16 +106,25 @@ def _largest(actual, expected):
     return float(max(figures)) if figures else None
 
 
-def culprit(runs, within):
+def culprit(runs, within, *, integers=True):
     """Return the node that is wrong by itself, if that can be told, else None.
 
     One that the runtime computes otherwise than the reference evaluator; else the only one that computes at all.
+
+    Args:
+        runs: what `run_nodes` returns.
+        within: how far equal results may be apart.
+        integers: whether the value that is wrong may be one; else those only say shapes.
     """
     apart = [run for run in runs if run["runner_reference"] is not None and run["runner_reference"] > within]
     if len(apart) == 1:
         return apart[0]["node"]
-    computing = [run for run in runs if run["node"]["op_type"] not in CARRIERS]
+    computing = [run for run in runs if run["node"]["op_type"] not in CARRIERS and (integers or _floats(run["node"]))]
     if not apart and len(computing) == 1:
         return computing[0]["node"]
     # Of several that all do what they say, none is wrong by itself: what was written is.
     return runs[0]["node"] if len(runs) == 1 else None
+
+
+def _floats(node):
+    return any(str(one["dtype"]).startswith(("float", "None")) for one in node["outputs"])

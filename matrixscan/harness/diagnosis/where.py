@@ -1,124 +1,39 @@
 """Where a failing case goes wrong: the first torch call and the nodes of the graph that do not give the same."""
 
-import contextlib
-import os
-import re
-
 import numpy as np
 
-from . import again, region
-from .graph import described, exposed, opened
+from . import region
+from .graph import described
 from .locate import Matches, best_counterpart, counterparts, dependents, differing, first_of
 from .numbers import distance
 from .plain import arguments_of
+from .sight import BUDGET, Nowhere
 from .watch import watch, watch_with
 
-#: Bytes that the kept values of either side may have.
-BUDGET = 1 << 30
 #: How close values count as equal in a lane: what fp32 allows, and what half does.
 _WITHIN = {"fp32": 1e-3}
 _WITHIN_HALF, _TIGHTEST = 2e-2, 1e-6
 #: A step that multiplies the error by less is no step: it grows from call to call.
 _JUMP = 3.0
 _MOST_NODES, _MOST_POINTS = 24, 300
-_NODE = re.compile(r"(?:running (\S+) node\. Name:\s*'([^']*)')")
-
-
-class Nowhere(Exception):
-    """It could not be told where; the words say why."""
-
-
-class Place:
-    """The stage and the inputs with which the artifact is looked at."""
-
-    def __init__(self, stage, path, feeds, module):
-        self.stage, self.path, self.feeds, self.module = stage, path, feeds, module
-
-
-def place_of(bench, case, handles, run):
-    """Return the first stage, and the call of it, whose outputs differ."""
-    chain, samples = bench.kept(case, "build")["chain"], bench.kept(case, "eager")["samples"]
-    paths = bench.kept(case, "export")["paths"]
-    worst = None
-    for stage in chain.stages:
-        for made in samples:
-            for feeds, arrays in made["trace"][stage]:
-                place = Place(stage, paths[stage], feeds, chain.stages[stage])
-                try:
-                    given = run(handles(stage), feeds)
-                except Exception:
-                    return place  # it does not run at all
-                apart = max((distance(np.asarray(one), other) for one, other in zip(given, arrays)), default=0.0)
-                if apart > 0 and (worst is None or apart > worst[0]):
-                    worst = apart, place
-        if worst is not None and worst[0] > _TIGHTEST * 100:
-            return worst[1]
-    if worst is None:
-        raise Nowhere("no graph differs from its module on the inputs of this case")
-    return worst[1]
-
-
-class Sight:
-    """A graph and the values it has while it runs."""
-
-    def __init__(self, graph, values, level, blocked=()):
-        self.graph, self.values, self.level, self.blocked = graph, values, level, blocked
-
-
-def look(bench, place, level, error=None):
-    """Run the graph with all its values as outputs; of a graph that dies at a node, those that do not need that one.
-
-    Args:
-        bench: the workbench.
-        place: what to run.
-        level: of graph optimisation; above "disabled" it is the optimised graph that is looked at.
-        error: the words with which the runner gave up, if it did.
-    """
-    path = place.path
-    if level != "disabled" and error is None:
-        path = again.scratch(bench, "optimised.onnx")
-        again.optimised(level, path)(place.path, 1)
-    graph = opened(path)
-    names, blocked = graph.made(), []
-    if error is not None:
-        blocked = _blocking(graph, error)
-        stopped = set(graph.below([name for at in blocked for name in graph.nodes[at].output]))
-        stopped.update(name for at in blocked for name in graph.nodes[at].output)
-        names = [name for name in names if name not in stopped]
-    values = {name: np.asarray(place.feeds[name]) for name in graph.inputs if name in place.feeds}
-    values.update(_values(bench, graph, names, place.feeds))
-    return Sight(graph, values, level, blocked)
-
-
-def _values(bench, graph, names, feeds):
-    path = again.scratch(bench, "exposed.onnx")
-    exposed(graph, names, path)
-    try:
-        given = again.in_session(again.optimised("disabled")(path, 1), feeds)
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(path)
-    left, found = BUDGET, {}
-    for name, array in zip(names, given):
-        if isinstance(array, np.ndarray) and array.dtype.kind in "fiub" and array.nbytes <= left:
-            left -= array.nbytes
-            found[name] = array
-    return found
-
-
-def _blocking(graph, words):
-    found = _NODE.search(words)
-    if found is None:
-        raise Nowhere("the runner does not say which node it stopped at")
-    kind, name = found.groups()
-    places = [at for at, node in enumerate(graph.nodes) if node.op_type == kind and (node.name == name or not name)]
-    if not places:
-        raise Nowhere("the node %s %s is not in the graph as it was exported" % (kind, name))
-    return places[:1]
 
 
 def locate(bench, case, place, sight, until):
-    """Return the first divergence, the runs of its nodes and the error curve."""
+    """Find the first divergence.
+
+    Args:
+        bench: the workbench.
+        case: the case.
+        place: the stage and the inputs that are looked at.
+        sight: the graph with its values.
+        until: when no further node is run by itself.
+
+    Returns:
+        Fields of the diagnosis (divergence, runs of its nodes, error curve), and both sides of the divergence.
+
+    Raises:
+        Nowhere: there is none, or it cannot be told.
+    """
     seen = watch(place.module, place.feeds, BUDGET)
     within = _within(case, seen, sight)
     matches = Matches(seen, sight.values, within, sight.graph)
@@ -126,33 +41,35 @@ def locate(bench, case, place, sight, until):
     at = first_of(matches, wrong)
     if at is None:
         raise Nowhere(_why_nowhere(seen, wrong))
-    value = seen.values[at]
+    value, call = seen.values[at], seen.calls[seen.values[at].call]
     near = _blocked_at(sight) or _counterpart(matches, sight, at, place.feeds)
-    curve = _curve(matches, wrong, {} if near is None else {at: near[0]})
-    nodes = _region(sight, matches, near, seen.calls[value.call].inputs)
-    expected = {near[1]: value.array} if near is not None and near[1] in sight.values else {}
+    before, after = _step(matches, call, near)
+    nodes = _region(sight, matches, near, call.inputs)
+    actual = None if near is None else sight.values.get(near[1])
+    expected = {} if actual is None else {near[1]: value.array}
     runs = region.run_nodes(bench, sight.graph, nodes, sight.values, expected, until)
-    call = seen.calls[value.call]
+    first = {
+        "module": ".".join(filter(None, (place.stage, call.module))),
+        "module_type": call.module_type,
+        "operation": call.operation,
+        "arguments": arguments_of(call),
+        "call": call.at,
+        "nodes": [described(sight.graph, one, sight.values) for one in nodes],
+        "node": _culprit(sight, runs, within, integers=value.array.dtype.kind != "f"),
+        "error_before": before,
+        "error_after": after,
+    }
+    curve = _curve(matches, wrong, {} if near is None else {at: near[0]})
+    return {"first": first, "runs": runs, "curve": curve, "left_out": seen.left_out}, (value.array, actual)
+
+
+def _step(matches, call, near):
+    """Return the error of what a call takes and of what it gives, None where nothing stands for that."""
     before = max((matches.distance(one) for one in call.inputs), default=0.0)
-    after = near[0] if near is not None and near[0] is not None and np.isfinite(near[0]) else None
+    after = None if near is None or near[0] is None or not np.isfinite(near[0]) else near[0]
     if after is not None and after < _JUMP * before:
         raise Nowhere("the error grows from call to call; no single one makes it")
-    return {
-        "first": {
-            "module": call.module,
-            "module_type": call.module_type,
-            "operation": call.operation,
-            "arguments": arguments_of(call),
-            "call": call.at,
-            "nodes": [described(sight.graph, one, sight.values) for one in nodes],
-            "node": _culprit(sight, runs, within),
-            "error_before": before,
-            "error_after": after,
-        },
-        "runs": runs,
-        "curve": curve,
-        "left_out": seen.left_out,
-    }, (value.array, expected and sight.values[near[1]])
+    return before, after
 
 
 def _within(case, seen, sight):
@@ -214,13 +131,13 @@ def _region(sight, matches, near, inputs):
     if near is None:
         return []
     given = {name for one in inputs for name in matches.names(one)}
-    return sight.graph.region(near[1], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
+    return sight.graph.needed([near[1]], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
 
 
-def _culprit(sight, runs, within):
+def _culprit(sight, runs, within, *, integers):
     if sight.blocked:
         return described(sight.graph, sight.blocked[0], sight.values)
-    return region.culprit(runs, within)
+    return region.culprit(runs, within, integers=integers)
 
 
 def _curve(matches, wrong, known):
