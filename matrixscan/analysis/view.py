@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
+from matrixscan.analysis.controls import Doubt, trusted
 from matrixscan.analysis.findings import Finding, build_finding
 from matrixscan.analysis.judge import (
     BAD,
@@ -73,6 +74,9 @@ class ScanView(msgspec.Struct, frozen=True):
     judged: tuple[str, ...]
     warnings: tuple[str, ...]
     conflicts: tuple[DataConflict, ...]
+    quarantine: tuple[Doubt, ...] = ()
+    controlled: tuple[str, ...] = ()  # combinations whose controls came out as they had to
+    uncontrolled: tuple[str, ...] = ()  # combinations in which no control was run
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -99,7 +103,7 @@ def build_view(
         matrix: Name of the matrix.
         description: What the matrix says about itself.
         planned: (id, axes) of every planned cell, in plan order.
-        records: The records that exist, in any order.
+        records: The records that exist, in any order, with their controls.
         judged: Probes that decide; without any, those the records name.
         cases: The plan's cases. With them a case that a record lacks counts as not run, and the first variant
             of a probe is the plan's; without them a record's own cases are all there is.
@@ -107,7 +111,8 @@ def build_view(
         infeasible: Combinations that cannot be, for a reason known without trying; they come last.
     """
     order = {cell_id: position for position, (cell_id, _) in enumerate(planned)}
-    chosen, warnings = one_record_each(records, order)
+    trust = trusted(records)
+    chosen, warnings = one_record_each(trust.records, order)
     kept = sorted(chosen.values(), key=lambda record: order[record.id])
     conflicts = data_conflicts(kept)
     scope = _scope(kept, tuple(judged), tuple(cases), families)
@@ -127,6 +132,9 @@ def build_view(
             *_announcements(cells),
         ),
         conflicts=conflicts,
+        quarantine=trust.doubts,
+        controlled=trust.controlled,
+        uncontrolled=trust.uncontrolled,
     )
 
 

@@ -6,6 +6,7 @@ from tabulate import tabulate
 
 from matrixscan.analysis.table import Table, finding_lines, models_table, probes_table
 from matrixscan.analysis.view import ScanView
+from matrixscan.reporters._controls import TITLE, control_lines
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 
 NAME = "table"
@@ -23,7 +24,10 @@ def render(view: ScanView) -> str:
     lines += tables(view)
     lines += [*(f"  {line}" for line in LEGEND), ""]
     findings = [f"  {_flat(line)}" for line in finding_lines(view)]
-    return "\n".join([*lines, "Findings", "--------", *(findings or ["  none"])]) + "\n"
+    lines += ["Findings", "--------", *(findings or ["  none"])]
+    controls = control_lines(view.quarantine, view.controlled, view.uncontrolled)
+    lines += ["", TITLE, "-" * len(TITLE), *(f"  {_flat(line)}" for line in controls)] if controls else []
+    return "\n".join(lines) + "\n"
 
 
 def tables(view: ScanView) -> list[str]:
