@@ -77,6 +77,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def readme(session: nox.Session) -> None:
-    """Write what README.md and docs/field-reports.md take from the records; `-- --check` only checks."""
+    """Write what the README and pages of docs/ take from the records; `-- --check` only checks."""
     session.run(sys.executable, "docs/update_readme.py", *session.posargs, external=True)
     session.run(sys.executable, "docs/update_field_reports.py", *session.posargs, external=True)
+    session.run(sys.executable, "docs/update_faults.py", *session.posargs, external=True)

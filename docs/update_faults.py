@@ -27,11 +27,11 @@ UNTOUCHED = "untouched"
 
 _HEAD = """# Seeded faults: is a broken artifact found?
 
-Generated from the records in `reports/faults/` by `nox -s readme`; scan again with `nox -s scan -- matrices/faults.toml`.
-Each fault is put into the exported artifact of a model of the catalogue (`tests/faults/`), in every lane (exporter and
-opset) of every combination, and the same exports are run untouched. A fault is found if every lane that it was put into
-is bad, and a false alarm is an untouched lane that is bad. Sizes and places were written down before the first run and
-not changed after it: where a fault could be in one of several alike, it is in the middle one.
+Generated from the records in `reports/faults/` by `nox -s readme`; `nox -s scan -- matrices/faults.toml` measures
+them again. Each fault is put into the exported artifact of a model of the catalogue (`tests/faults/`), in every lane
+(exporter and opset) of every combination, and the same exports are run untouched. A fault is found if every lane that
+it was put into is bad, and a false alarm is an untouched lane that is bad. No fault was given another size or place
+after it was first run: where it could be in one of several alike, it is in the middle one.
 
 A margin is tolerance by error at the worst element: under 1 an output fails, over 1 it passes. Of a fault the table
 has the largest of the margins by which its lanes failed, so its closest call.
@@ -46,7 +46,7 @@ class Injection(msgspec.Struct, frozen=True):
     opset: int
     verdict: str
     how: str  # stage: reason of what failed
-    margin: float | None  # the smallest of all its outputs
+    margin: float | None  # the smallest of its outputs; of a bad lane, of those that failed
     failed: int  # of its cases
     cases: int
     finished: str | None  # what was changed; None where nothing was
@@ -125,7 +125,9 @@ def _injection(record: Record, lane: Sequence[CaseRecord]) -> Injection | None:
     if verdict not in {GOOD, BAD} or lane[0].witness:
         return None
     failed = [case for case in lane if case.outcome != "passed"]
-    margins = [output.margin for case in lane for output in case.outputs if output.margin is not None]
+    # Of a bad lane only what failed: what else it gives may be right to the last digit.
+    outputs = [output for case in lane for output in case.outputs if verdict == GOOD or not output.passed]
+    margins = [output.margin for output in outputs if output.margin is not None]
     lost = next((case.error for case in failed if case.stage == "export" and case.error), None)
     finished = lane[0].facts.get("finished")
     return Injection(
@@ -158,7 +160,7 @@ def rendered(everything: Sequence[Fault]) -> str:
     bare = [lane for lane in put if lane.verdict == BAD]
     lines = [
         _HEAD,
-        f"- **{len(seeded) - len(missed)} of {len(seeded)} faults found**, {len(bare)} of {len(put)} artifacts with one.",
+        f"- **{len(seeded) - len(missed)} of {len(seeded)} faults found**, in {len(bare)} of {len(put)} artifacts.",
         f"- **{len(alarms)} false alarms** in {len(quiet)} untouched lanes; {_smallest([lane for _, lane in quiet])}.",
         f"- {_closest(seeded)}",
         "",
@@ -191,8 +193,6 @@ def _row(fault: Fault, known: Mapping[str, str]) -> str:
     found = len(fault.put) - len(fault.missed)
     how = ", ".join(dict.fromkeys(part for lane in fault.put for part in lane.how.split(", ") if part)) or "missed"
     closest = _margin(max((lane.margin for lane in fault.put if lane.margin is not None), default=None))
-    if how.startswith("compare: nonfinite"):
-        closest = "-"  # what else there is of the output is right
     count = f"{found} of {len(fault.put)} lanes" if found else f"**missed** in {len(fault.put)} lanes"
     return f"| {_model(fault)} | {fault.name} | {known[fault.name]} | {count} | {how} | {closest} |"
 
@@ -216,7 +216,12 @@ def _not_put(everything: Sequence[Fault]) -> Iterator[str]:
         if lane.finished is None
     ]
     if lost:
-        yield from ("## Not put in", "", "These lanes ended before their artifact was changed, and count neither way.", "")
+        yield from (
+            "## Not put in",
+            "",
+            "These lanes ended before their artifact was changed, and count neither way.",
+            "",
+        )
         yield from (f"- {_model(fault)}, {fault.name}, {lane.lane}: {lane.error}" for fault, lane in lost)
         yield ""
 
@@ -231,10 +236,11 @@ def _closest(seeded: Sequence[Fault]) -> str:
         (lane.margin, fault, lane)
         for fault in seeded
         for lane in fault.put
-        if lane.verdict == BAD and lane.margin is not None and lane.margin < 1
+        if lane.verdict == BAD and lane.margin is not None
     ]
     margin, fault, lane = max(margins, key=lambda found: found[0])
-    return f"The closest call among those found: {_model(fault)}, {fault.name}, with a margin of {_margin(margin)} in {lane.lane}."
+    where = f"{_model(fault)}, {fault.name}, {lane.lane}"
+    return f"The closest call among those found has a margin of {_margin(margin)}: {where}."
 
 
 def _margin(margin: float | None) -> str:

@@ -49,7 +49,7 @@ class Seen(NamedTuple):
 
 
 class LaneState(NamedTuple):
-    """What the controls of one lane say: "controlled", "mute", "honest", "doubted", or "blind", which concerns all lanes."""
+    """What the controls of one lane say: "controlled", "mute", "honest", "doubted"; or "blind", in all lanes."""
 
     state: str
     words: str = ""
@@ -84,7 +84,9 @@ def lane_state(good: Sequence[Seen], bad: Sequence[Seen], is_honest: Callable[[S
         return LaneState("mute")
     lost = next((case for case in bad if case.outcome in BAD_OUTCOMES and case.stage != "compare"), None)
     if lost is not None and not lost.said.startswith("NoControlError"):
-        return LaneState("doubted", f"the control with an altered constant did not get as far as `compare`: {_at(lost)}")
+        return LaneState(
+            "doubted", f"the control with an altered constant did not get as far as `compare`: {_at(lost)}"
+        )
     found = any(case.outcome in BAD_OUTCOMES and case.stage == "compare" for case in bad)
     return LaneState("controlled" if found else "mute")
 
@@ -150,10 +152,16 @@ def control_states(record: Record) -> dict[Lane, LaneState]:
         sides.setdefault(case.variant, []).append(_seen(case))
 
     def state(lane: Lane, sides: Mapping[str, Sequence[Seen]]) -> LaneState:
-        facts = {**record.resolved, **dict(zip(("exporter", "opset", "precision", "runner"), lane, strict=True))}
+        facts = {**record.resolved, **lane_facts(lane)}
         return lane_state(sides[KNOWN_GOOD], sides[KNOWN_BAD], lambda seen: honest(seen, facts, announced, today))
 
     return {lane: state(lane, sides) for lane, sides in found.items()}
+
+
+def lane_facts(lane: Lane) -> dict[str, str | int]:
+    """Return what conditions of announcements may ask of a lane."""
+    exporter, opset, precision, runner = lane
+    return {"exporter": exporter, "opset": opset, "precision": precision, "runner": runner}
 
 
 def lane_of(case: CaseRecord) -> Lane:
@@ -199,12 +207,12 @@ def _who_passed(records: Iterable[Record]) -> dict[str, set[str]]:
     return passed
 
 
-def _all_at_once(
-    record: Record, states: Mapping[Lane, LaneState], passed: Mapping[str, Collection[str]]
-) -> Doubt | None:
+def _all_at_once(record: Record, states: Mapping[Lane, LaneState], passed: Mapping[str, set[str]]) -> Doubt | None:
     """Return the doubt about an environment where everything fails for one reason, and elsewhere it does not."""
     cases = [case for case in record.cases if not case.witness and case.outcome not in _MUTE]
-    kinds = {failure_kind(case.stage, case.outcome, case.reason, case.error and case.error.type) for case in cases}
+    kinds = {
+        failure_kind(case.stage, case.outcome, case.reason, case.error.type if case.error else None) for case in cases
+    }
     probes = {case.probe for case in cases}
     alone = not any(passed.get(case.id, set()) - {record.id} for case in cases)
     if len(kinds) != 1 or None in kinds or len(probes) < _MANY or alone:

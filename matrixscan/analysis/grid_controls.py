@@ -17,6 +17,7 @@ from matrixscan.analysis.controls import (
     Seen,
     failure_kind,
     honest,
+    lane_facts,
     lane_state,
     of_the_machine,
     whole_doubt,
@@ -113,7 +114,7 @@ def _states(
     for lane, sides in columns.items():
         good, bad = ([_seen(grid, row, column) for column in sides[side]] for side in (KNOWN_GOOD, KNOWN_BAD))
         if any(case.outcome != "not_run" for case in (*good, *bad)):
-            facts = {**grid.rows[row], **dict(zip(("exporter", "opset", "precision", "runner"), lane, strict=True))}
+            facts = {**grid.rows[row], **lane_facts(lane)}
             found[lane] = lane_state(good, bad, _honest(facts, announced, today))
     return found
 
@@ -139,9 +140,7 @@ def _doubts(
 ) -> list[tuple[int, Doubt]]:
     passes = (grid.codes == OK).sum(axis=0)
     deciding = [
-        index
-        for index in own
-        if grid.cases[index] != ENVIRONMENT and grid.cases[index].runner not in grid.witnesses
+        index for index in own if grid.cases[index] != ENVIRONMENT and grid.cases[index].runner not in grid.witnesses
     ]
     found = []
     for row, name in enumerate(names):

@@ -31,7 +31,9 @@ class _Entry(NamedTuple):
 def builtin_probes() -> dict[str, Path]:
     """Return name -> file of the probes that come with matrixscan, in order of name; none is imported."""
     # The controls are run by themselves, and are nothing to choose.
-    files = {file.stem: file for file in _BUILTIN.glob("*.py") if not file.stem.startswith("_") and file.stem != _CONTROL}
+    files = {
+        file.stem: file for file in _BUILTIN.glob("*.py") if not file.stem.startswith("_") and file.stem != _CONTROL
+    }
     for table in _BUILTIN.glob("*.toml"):
         files |= {_PREFIX + row: Path(f"{table}{ROW}{row}") for row in table_rows(table)}
     return dict(sorted(files.items()))

@@ -78,7 +78,9 @@ def controls(lanes=LANES, good="passed", bad="mismatch", **more):
     for lane in lanes:
         place = {"probe": "control", "lane": lane, **more}
         failed = {"stage": "export", "reason": "error", "error": Error("RuntimeError", "no")}
-        found.append(case(variant="good", **place) if good == "passed" else case(good, variant="good", **place, **failed))
+        found.append(
+            case(variant="good", **place) if good == "passed" else case(good, variant="good", **place, **failed)
+        )
         found.append(case(variant="bad", **place) if bad == "passed" else mismatch(0.5, variant="bad", **place))
     return found
 

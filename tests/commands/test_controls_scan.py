@@ -144,7 +144,9 @@ def test_what_a_probe_does_after_the_export_is_what_runs(workplace, plan):
 
 
 def test_what_goes_wrong_after_the_export_is_a_failure_of_the_export_in_its_own_words(workplace):
-    broken = FINISHED.format(kind="plain", altered="bad").replace('made["weight"][0] += 1.0', 'raise KeyError("no bias")')
+    broken = FINISHED.format(kind="plain", altered="bad").replace(
+        'made["weight"][0] += 1.0', 'raise KeyError("no bias")'
+    )
     workplace.write("probes/finished.py", broken)
     workplace.matrix(plan="joint", probes=("finished",), axes=ONE_TORCH)
     workplace.scan()

@@ -32,7 +32,7 @@
 # reason = "a runtime that is older than the format it is given"
 # until = 2030-01-01
 # ///
-"""Known to convert (good), and with one constant of its artifact altered (bad): whether a scan can tell them apart."""
+"""A model known to convert (good), and the same with one constant of its artifact altered (bad)."""
 
 import array
 import os
