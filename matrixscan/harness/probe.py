@@ -116,7 +116,7 @@ def finish(spec, path, variant, stage):
     function = getattr(load_probe(spec), "finish", None)
     if function is None:
         return None
-    wants_stage = len(inspect.signature(function).parameters) > 2
+    wants_stage = "stage" in inspect.signature(function).parameters
     said = function(path, variant, stage) if wants_stage else function(path, variant)
     if said is not None and not isinstance(said, str):
         raise TypeError("finish() must return a text that says what it did, or nothing; got %s" % type(said).__name__)

@@ -97,23 +97,28 @@ class Artifact:
         """Put an operator between a node and one of its inputs."""
         name = self._name()
         made = self.onnx.helper.make_node(kind, [node.input[at], *others], [name], **attributes)
-        self.graph.node.insert(list(self.graph.node).index(node), made)
+        self._insert(list(self.graph.node).index(node), made)
         node.input[at] = name
-        return name
 
     def after(self, name, kind, *others, **attributes):
         """Put an operator behind a tensor: whoever used the tensor, or the caller as an output, gets its result."""
         node, inner = self.made[name], self._name()
         node.output[list(node.output).index(name)] = inner
         made = self.onnx.helper.make_node(kind, [inner, *others], [name], **attributes)
-        self.graph.node.insert(list(self.graph.node).index(node) + 1, made)
-        self.made[name], self.made[inner] = made, node
+        self.made[inner] = node
+        self._insert(list(self.graph.node).index(node) + 1, made)
 
     def become(self, node, kind, *inputs, **attributes):
         """Replace a node by another one with the same outputs."""
         made = self.onnx.helper.make_node(kind, list(inputs), list(node.output), **attributes)
-        self.graph.node.insert(list(self.graph.node).index(node), made)
-        self.graph.node.remove(node)
+        at = list(self.graph.node).index(node)
+        self._insert(at, made)
+        del self.graph.node[at + 1]
+
+    def _insert(self, at, made):
+        # The graph takes a copy, and only that one is part of it.
+        self.graph.node.insert(at, made)
+        self.made.update((name, self.graph.node[at]) for name in made.output)
 
     def computed(self, node):
         """Tell whether no input of a node is constant."""

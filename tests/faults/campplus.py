@@ -13,7 +13,7 @@
 # export-size = { t = 345 }
 # run-sizes = [ { t = 100 }, { t = 298 } ]
 # exporters = ["torchscript"]
-# opsets = { torchscript = [13, 17] }
+# opsets = { torchscript = [13] }
 # dynamic = { feature = { 0 = "batch", 1 = "t" }, embedding = { 0 = "batch" } }
 # weights = "campplus.npz"
 # ///

@@ -8,7 +8,7 @@
 # family = true
 # variants = [
 #   "untouched", "swapped_outputs", "shifted_slice", "leaky_activation", "softmax_axis", "stale_cache",
-#   "scaled_element",
+#   "scaled_element", "scaled_weight", "rounded_to_half",
 # ]
 # outputs = ["logits", "out_cache0", "out_cache1", "out_cache2", "out_cache3"]
 # export-size = { t = 30 }

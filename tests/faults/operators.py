@@ -30,7 +30,9 @@ from torch.nn import functional
 ROWS = {
     "lstm": lambda self, x: self.lstm(x)[0],
     "gru": lambda self, x: self.gru(x)[0],
-    "avg_pool": lambda self, x: functional.avg_pool1d(x.transpose(1, 2), 4, 3, 1, ceil_mode=False, count_include_pad=False),
+    "avg_pool": lambda self, x: functional.avg_pool1d(
+        x.transpose(1, 2), 4, 3, 1, ceil_mode=False, count_include_pad=False
+    ),
     "layer": lambda self, x: self.layer(x * 0.05 + 0.2),
     "gelu": lambda self, x: functional.gelu(x * 3),
     "cumsum": lambda self, x: torch.cumsum(x, 1),

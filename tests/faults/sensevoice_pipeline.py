@@ -11,6 +11,7 @@
 #   "frontend.shifted_frames", "vad.leaky_activation",
 # ]
 # outputs = ["segments", "logits", "tokens"]
+# exporters = ["torchscript"] # sensevoice_encoder and fsmn_vad go through the others
 # export-size = { samples = 48000 }
 # run-sizes = [ { samples = 40111 } ]
 # [tool.matrixscan.stages.frontend]

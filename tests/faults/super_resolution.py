@@ -15,7 +15,8 @@
 #   "compact.untouched", "compact.shuffle_order", "compact.nan_element", "compact.infinite_corner",
 #   "compact.clipped_output", "compact.truncated_output", "compact.transposed_output",
 #   "compact.reversed_channels", "compact.shared_slope", "compact.duplicated_row", "compact.flipped_kernel",
-#   "esrgan.untouched", "esrgan.wrong_constant", "esrgan.smooth_resize", "esrgan.shifted_pad",
+#   "compact.scaled_weight", "compact.rounded_to_half", "esrgan.untouched", "esrgan.wrong_constant",
+#   "esrgan.smooth_resize", "esrgan.shifted_pad",
 # ]
 # outputs = ["image"]
 # export-size = { h = 64, w = 64 }
