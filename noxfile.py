@@ -81,3 +81,4 @@ def readme(session: nox.Session) -> None:
     session.run(sys.executable, "docs/update_readme.py", *session.posargs, external=True)
     session.run(sys.executable, "docs/update_field_reports.py", *session.posargs, external=True)
     session.run(sys.executable, "docs/update_known_causes.py", *session.posargs, external=True)
+    session.run(sys.executable, "docs/update_faults.py", *session.posargs, external=True)

@@ -88,7 +88,11 @@ class Words:
 
     def code(self, stage: str | None, outcome: str, reason: str | None) -> int:
         """Return the code of an outcome."""
-        return self._codes.setdefault((words_of(stage, outcome, reason), outcome), len(self._codes))
+        return self.add(words_of(stage, outcome, reason), outcome)
+
+    def add(self, word: str, outcome: str) -> int:
+        """Return the code of an outcome whose words are there already."""
+        return self._codes.setdefault((word, outcome), len(self._codes))
 
     def text(self, error: Error | None) -> int:
         """Return the index of an error's text."""

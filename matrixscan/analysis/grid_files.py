@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from matrixscan.analysis.controls import Doubt
 from matrixscan.analysis.grid import Grid, grid_of_records
+from matrixscan.analysis.grid_controls import trusted_grid
 from matrixscan.analysis.grid_factored import grid_of_factored
 from matrixscan.errors import NothingSelectedError
 from matrixscan.records.types import Record
@@ -20,8 +23,11 @@ from matrixscan.store.sides import EXPORTS, RUNS
 class Published(msgspec.Struct, frozen=True, eq=False):
     """A grid and what is known of its scan: started, finished, harness, and whatever else the tables say."""
 
-    grid: Grid
+    grid: Grid  # without controls, and with nothing that is quarantined
     about: dict[str, Any]
+    doubts: tuple[Doubt, ...] = ()
+    controlled: tuple[str, ...] = ()
+    uncontrolled: tuple[str, ...] = ()
 
 
 def read_published(folder: Path) -> Published:
@@ -35,7 +41,7 @@ def read_published(folder: Path) -> Published:
         exports = read_exports(folder / EXPORTS)
         about = exports.meta.about
         witnesses = about.get("witnesses", ())
-        return Published(grid_of_factored(exports, read_runs(folder / RUNS), witnesses=witnesses), about)
+        return _trusted(grid_of_factored(exports, read_runs(folder / RUNS), witnesses=witnesses), about)
     notes: list[Record] = []
     grid = grid_of_records(_noted(published_records(folder), notes))
     if not notes:
@@ -46,7 +52,13 @@ def read_published(folder: Path) -> Published:
         "harness": sorted({note.harness for note in notes}),
         "judged": list(dict.fromkeys(name for note in notes for name in note.judged)),
     }
-    return Published(grid, about)
+    return _trusted(grid, about)
+
+
+def _trusted(grid: Grid, about: dict[str, Any]) -> Published:
+    finished = str(about.get("finished", ""))[:10]
+    trust = trusted_grid(grid, dt.date.fromisoformat(finished) if finished else dt.date.min)
+    return Published(trust.grid, about, trust.doubts, trust.controlled, trust.uncontrolled)
 
 
 def _noted(records: Iterable[Record], notes: list[Record]) -> Iterator[Record]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from matrixscan.analysis.conflicts import DataConflict, data_conflicts, describe_conflicts
+from matrixscan.analysis.controls import Doubt, trusted
 from matrixscan.analysis.drift import EagerDrift, MarginDrift, eager_drifts, margin_drifts
 from matrixscan.analysis.explained import Explanation
 from matrixscan.analysis.findings import Finding, build_finding
@@ -78,6 +79,9 @@ class ScanView(msgspec.Struct, frozen=True):
     eager_drifts: tuple[EagerDrift, ...] = ()
     margin_drifts: tuple[MarginDrift, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    quarantine: tuple[Doubt, ...] = ()
+    controlled: tuple[str, ...] = ()  # combinations whose controls came out as they had to
+    uncontrolled: tuple[str, ...] = ()  # combinations in which no control was run
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -104,7 +108,7 @@ def build_view(
         matrix: Name of the matrix.
         description: What the matrix says about itself.
         planned: (id, axes) of every planned cell, in plan order.
-        records: The records that exist, in any order.
+        records: The records that exist, in any order, with their controls.
         judged: Probes that decide; without any, those the records name.
         cases: The plan's cases. With them a case that a record lacks counts as not run, and the first variant
             of a probe is the plan's; without them a record's own cases are all there is.
@@ -112,7 +116,8 @@ def build_view(
         infeasible: Combinations that cannot be, for a reason known without trying; they come last.
     """
     order = {cell_id: position for position, (cell_id, _) in enumerate(planned)}
-    chosen, warnings = one_record_each(records, order)
+    trust = trusted(records)
+    chosen, warnings = one_record_each(trust.records, order)
     kept = sorted(chosen.values(), key=lambda record: order[record.id])
     conflicts = data_conflicts(kept)
     scope = _scope(kept, tuple(judged), tuple(cases), families)
@@ -134,6 +139,9 @@ def build_view(
         conflicts=conflicts,
         eager_drifts=eager_drifts(kept, conflicts),
         margin_drifts=margin_drifts((cell.id, cell.cases) for cell in cells),
+        quarantine=trust.doubts,
+        controlled=trust.controlled,
+        uncontrolled=trust.uncontrolled,
     )
 
 

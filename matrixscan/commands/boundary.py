@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+from matrixscan.analysis.controls import trusted
 from matrixscan.analysis.judge import judge_cases, judge_environment, settle_cases
 from matrixscan.commands.request import Plans, Request, load_plans, places
 from matrixscan.commands.wide import combination_records
@@ -44,7 +45,10 @@ def _signature(record: Record, plans: Plans) -> Hashable:
     environment = judge_environment(record)
     if environment is not None:
         return None if environment.outcome in {"infra", "skipped"} else (environment.stage, environment.outcome)
-    cases = settle_cases(record.cases)
+    trust = trusted([record])
+    if any(not doubt.lanes for doubt in trust.doubts):
+        return None  # a search would follow what an accident seems to change
+    cases = settle_cases(trust.records[0].cases)
     subjects = dict.fromkeys((case.probe, case.variant) for case in plans.full.cases if case.probe in plans.full.judged)
     found = (judge_cases([case for case in cases if (case.probe, case.variant) == subject]) for subject in subjects)
     return tuple((judgement.verdict, judgement.stage, judgement.reason) for judgement in found)

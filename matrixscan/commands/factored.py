@@ -59,10 +59,10 @@ def store_folder(matrix: str) -> Path:
 
 def export_tasks(request: Request, plans: Plans, sides: Sides) -> list[Task]:
     """Return a task for each export side; what left something that is gone from the store is measured again."""
-    cases = plans.full.cases
+    cases = plans.full.measured
     there = _in_store(store_folder(plans.full.matrix.name))
     mode = "export" if plans.full.matrix.artifact is None else "adopt"
-    tasks = [_task(request, plans, cell, mode, cases, plans.selected.cases) for cell in sides.exports]
+    tasks = [_task(request, plans, cell, mode, cases, plans.selected.measured) for cell in sides.exports]
     return [task if _whole(plans, task.cell, there) else _afresh(task) for task in tasks]
 
 
@@ -106,8 +106,8 @@ def stored(plan: Plan, record: Record | None) -> Iterator[Stored]:
     """Yield what an export side left of the plan's cases, as far as their probes are still the same."""
     if record is None:
         return
-    wanted = {case.id: case for case in plan.cases}
-    digests = {probe.name: probe.digest for probe in plan.probes}
+    wanted = {case.id: case for case in plan.measured}
+    digests = {probe.name: probe.digest for probe in plan.measured_probes}
     for case in record.cases:
         if case.outcome == "passed" and case.id in wanted and record.probes[case.probe].digest == digests[case.probe]:
             yield Stored(wanted[case.id], case.facts["artifact"], case.facts["reference"])
@@ -116,7 +116,7 @@ def stored(plan: Plan, record: Record | None) -> Iterator[Stored]:
 def _task(
     request: Request, plans: Plans, cell: Cell, mode: str, cases: Sequence[Case], selected: Sequence[Case]
 ) -> Task:
-    probes = {probe.name: probe for probe in (*plans.full.probes, *plans.selected.probes)}
+    probes = {probe.name: probe for probe in (*plans.full.measured_probes, *plans.selected.measured_probes)}
     used = {case.probe for case in (*cases, *selected)}
     return Task(
         matrix=plans.full.matrix,

@@ -119,12 +119,12 @@ def current(record: Record, plan: Plan) -> Record:
 
     A case measured with an earlier state of its probe, or judged with other tolerances, says nothing about the plan's.
     """
-    planned = {probe.name: probe for probe in plan.probes}
+    planned = {probe.name: probe for probe in plan.measured_probes}
     current = {
         name for name, probe in record.probes.items() if name in planned and probe.digest == planned[name].digest
     }
     tolerances = plan.matrix.tolerances
-    wanted = {case.id for case in plan.cases}
+    wanted = {case.id for case in plan.measured}
     cases = tuple(
         case
         for case in record.cases
@@ -136,7 +136,7 @@ def current(record: Record, plan: Plan) -> Record:
             for output in case.outputs
         )
     )
-    probes = {probe.name: record.probes[probe.name] for probe in plan.probes if probe.name in record.probes}
+    probes = {name: record.probes[name] for name in planned if name in record.probes}
     return msgspec.structs.replace(record, cases=cases, judged=plan.judged, probes=probes)
 
 

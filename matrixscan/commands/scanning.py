@@ -56,15 +56,15 @@ def _begun(request: Request, plans: Plans) -> bool:
 
 def tasks(request: Request, plans: Plans) -> list[Task]:
     """Return one task for each selected cell."""
-    probes = {probe.name: probe for probe in (*plans.full.probes, *plans.selected.probes)}
+    probes = {probe.name: probe for probe in (*plans.full.measured_probes, *plans.selected.measured_probes)}
     more = _with_store(request, plans)
     return [
         Task(
             matrix=plans.full.matrix,
             cell=cell,
             probes=tuple(probes.values()),
-            cases=plans.full.cases,
-            selected=plans.selected.cases,
+            cases=plans.full.measured,
+            selected=plans.selected.measured,
             judged=plans.full.judged,
             options=request.options,
             places=measured_places() if has_many_cases(plans.full) else places(),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matrixscan.analysis.factored import RunSide, join, lent
 from matrixscan.analysis.flips import flips
-from matrixscan.analysis.grid_files import read_published
+from matrixscan.analysis.grid_files import Published, read_published
 from matrixscan.commands.factored import side_record, sides_of
 from matrixscan.commands.request import Plans, measured_places
 from matrixscan.matrix.backends import runners
@@ -16,8 +16,10 @@ from matrixscan.plan.factor import Sides
 from matrixscan.plan.types import Cell, Plan
 from matrixscan.records.factored import Combination
 from matrixscan.records.types import Record
+from matrixscan.reporters._controls import TITLE, control_lines
 from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
+from matrixscan.reporters._markdown import escape
 from matrixscan.store.files import write_atomically
 from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
 from matrixscan.store.published import CASES
@@ -106,11 +108,17 @@ def report_wide(plans: Plans, reports: Reports) -> str:
     reports.write_texts(
         {
             "flips.json": render_flips(found),
-            "grid.md": render_tables(grid, name, judged),
+            "grid.md": render_tables(grid, name, judged) + _controls(published),
             "operators.md": render_catalogue(grid, name),
         }
     )
-    return f"{len(grid.rows)} combinations, {len(grid.cases) - 1} cases, {len(found)} flips\n"
+    quarantined = f", {len(published.doubts)} quarantined" if published.doubts else ""
+    return f"{len(grid.rows)} combinations, {len(grid.cases) - 1} cases, {len(found)} flips{quarantined}\n"
+
+
+def _controls(published: Published) -> str:
+    lines = control_lines(published.doubts, published.controlled, published.uncontrolled)
+    return f"\n## {TITLE}\n\n" + "".join(f"- {escape(line)}\n" for line in lines) if lines else ""
 
 
 def _publish_tables(plan: Plan, sides: Sides, folder: Path) -> None:
@@ -120,7 +128,7 @@ def _publish_tables(plan: Plan, sides: Sides, folder: Path) -> None:
     combinations = [Combination(cell.axes, export, run) for cell, export, run in pairs if {export, run} <= known]
     about = _about(plan, [*exports, *runs])
     folder.mkdir(parents=True, exist_ok=True)
-    order = [case.id for case in plan.cases]
+    order = [case.id for case in plan.measured]
     write_sides(folder, _records(plan, exports), _records(plan, runs), order, combinations, about)
 
 

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import copy
 import errno
+import json
 import os
 import shutil
 import time
@@ -17,7 +18,7 @@ import numpy as np
 from . import isolate, parcel, pictures, reference, second_look, stages
 from .backends import Unsupported, Unusable, find_exporter, find_runner
 from .chain import Mislabelled, tensors
-from .probe import Requirement, post_process
+from .probe import Requirement, finish, post_process
 from .protocol import HALF, converted_to, share_key
 from .refusals import refuse_blind, refuse_other_inputs, refuse_unknown_axes, refuse_unknown_outputs
 from .sketch import sketch
@@ -176,20 +177,23 @@ def export(bench, case):
     paths = {stage: os.path.join(folder, chain.label(stage) + exporter.SUFFIX) for stage in chain.stages}
     # A crash in a later stage restarts the process; a whole artifact of the same model is used again.
     marker, source = folder + ".whole", bench.spec(case)["digest"] + bench.kept(case, "build")["facts"]["weights"]
-    if not _says(marker, source):
+    known = _read(marker)
+    if known.get("source") != source:
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        _write_artifacts(bench, case, exporter, paths)
+        known = {"source": source, "facts": _write_artifacts(bench, case, exporter, paths)}
         with open(marker, "w") as file:
-            file.write(source)
+            json.dump(known, file)
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
-    return {"paths": paths, "facts": {"artifact_bytes": size}}
+    return {"paths": paths, "facts": dict(known["facts"], artifact_bytes=size)}
 
 
 def _write_artifacts(bench, case, exporter, paths):
+    """Write every stage's artifact and return facts: what the probe then did to them, if it says so."""
     spec, chain = bench.spec(case), bench.kept(case, "build")["chain"]
     # Not the sample the cases run: what the export baked in of its inputs' values must show.
     trace = reference.export_trace(spec, chain, case["variant"])
+    said = []
     for stage, path in paths.items():
         with _naming(stage):
             if not trace[stage]:
@@ -205,6 +209,9 @@ def _write_artifacts(bench, case, exporter, paths):
                 opset=case["opset"],
                 precision=converted_to(case["precision"]),
             )
+            said.append(finish(spec, path, case["variant"], stage))
+    words = [": ".join(filter(None, pair)) for pair in zip(paths, said) if pair[1]]
+    return {"finished": "; ".join(words)} if words else {}
 
 
 @contextlib.contextmanager
@@ -222,12 +229,12 @@ def _naming(stage):
         raise Stop("failed", reason, dict(found, message="%s: %s" % (stage, found["message"]))) from error
 
 
-def _says(path, text):
+def _read(path):
     try:
         with open(path) as file:
-            return file.read() == text
-    except OSError:
-        return False
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
 
 
 def check(bench, case):

@@ -73,7 +73,7 @@ def _check_once(bench, case):
     folder = os.path.dirname(next(iter(made["paths"].values())))
     store, exporter = bench.request["store"], find_exporter(case["exporter"])
     known = {"artifact": parcel.keep_artifact(store, exporter, folder)}
-    known["facts"] = dict(kept["facts"], artifact=known["artifact"], artifact_bytes=made["facts"]["artifact_bytes"])
+    known["facts"] = dict(kept["facts"], artifact=known["artifact"], **made["facts"])
     parcel.keep_export(store, _export_name(bench, case), known)
     return {"facts": known["facts"]}
 

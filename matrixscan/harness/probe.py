@@ -107,6 +107,24 @@ def post_process(spec, outputs, inputs):
     return {name: np.asarray(value) for name, value in made.items()}
 
 
+def finish(spec, path, variant, stage):
+    """Let the probe change the artifact at `path`, as a user's own steps after an export do.
+
+    Returns:
+        What the probe says it did, a text; None where it says nothing.
+    """
+    function = getattr(load_probe(spec), "finish", None)
+    if function is None:
+        return None
+    wants_stage = "stage" in inspect.signature(function).parameters
+    said = function(path, variant, stage) if wants_stage else function(path, variant)
+    if said is not None and not isinstance(said, str):
+        raise TypeError("finish() must return a text that says what it did, or nothing; got %s" % type(said).__name__)
+    if not os.path.isfile(path):
+        raise FileNotFoundError("finish() left no file %s" % os.path.basename(path))
+    return said
+
+
 def flatten(value, path=""):
     """Flatten nested tuples, lists, dicts and tensors into pairs of a stable name and an array, in order.
 

@@ -76,6 +76,7 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     limits: Limits = Limits()
     index: Index = Index()
     expect: Expect = Expect()
+    controls: bool = True
 
 
 class ProbeTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):

@@ -21,6 +21,7 @@ _SIGNATURES = {
     "inputs": (("size", "random"), ("size", "random", "variant")),
     "post": (("outputs", "inputs"),),
     "pipeline": (("stages", "inputs", "side"),),
+    "finish": (("path", "variant"), ("path", "variant", "stage")),
 }
 _PICKLES = re.compile(r"(torch\.load|pickle\.loads?|joblib\.load|(np|numpy)\.load\(.*allow_pickle=True)")
 _OWN_SEEDS = re.compile(r"(torch\.manual_seed|np\.random\.|numpy\.random\.|torch\.rand|random\.seed)")

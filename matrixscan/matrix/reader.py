@@ -154,6 +154,7 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         reduction=reduction,
         artifact=artifact,
         catalog=catalog,
+        controls=convert(raw.get("controls", True), bool, "controls", problems) is not False,
     )
 
 

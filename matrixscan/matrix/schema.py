@@ -50,6 +50,7 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
             "pattern": STRATEGY_PATTERN,
         },
         "companions": {"description": "Versions of packages that follow those of axes."},
+        "controls": {"description": "false: environments do not show that they can tell right from wrong."},
     },
     "ReleasesTable": {
         "exclude-newer": {"description": "Releases of later days do not exist."},

@@ -18,6 +18,7 @@ _BUILTIN = Path(__file__).resolve().parent.parent / "harness" / "probes"
 #: Between a table of operator probes and the row that is meant: `operators.toml#avg_pool`.
 ROW = "#"
 _PREFIX = "op_"
+_CONTROL = "control"
 
 
 class _Entry(NamedTuple):
@@ -29,7 +30,10 @@ class _Entry(NamedTuple):
 
 def builtin_probes() -> dict[str, Path]:
     """Return name -> file of the probes that come with matrixscan, in order of name; none is imported."""
-    files = {file.stem: file for file in _BUILTIN.glob("*.py") if not file.stem.startswith("_")}
+    # The controls are run by themselves, and are nothing to choose.
+    files = {
+        file.stem: file for file in _BUILTIN.glob("*.py") if not file.stem.startswith("_") and file.stem != _CONTROL
+    }
     for table in _BUILTIN.glob("*.toml"):
         files |= {_PREFIX + row: Path(f"{table}{ROW}{row}") for row in table_rows(table)}
     return dict(sorted(files.items()))

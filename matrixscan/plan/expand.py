@@ -14,10 +14,12 @@ from matrixscan.harness.protocol import converted_to
 from matrixscan.matrix.artifact import artifact_probe
 from matrixscan.matrix.backends import RunnerInfo, exporters, runners
 from matrixscan.matrix.companions import companions_of
+from matrixscan.matrix.controls import CONTROL, control_probe
 from matrixscan.matrix.probe import builtin_probes, find_probe, read_probe
 from matrixscan.matrix.selection import is_file, is_path, probe_name, split_row
 from matrixscan.matrix.types import Matrix, Probe
 from matrixscan.plan.choose import choose
+from matrixscan.plan.controls import control_cases
 from matrixscan.plan.ids import case_id, combination_id
 from matrixscan.plan.opsets import check_lane
 from matrixscan.plan.types import Case, Cell, Excluded, Plan
@@ -56,6 +58,7 @@ def make_plan(
     choices = _pick_probes(matrix, only_probes)
     _refuse_infeasible(cells, choice.infeasible)
     _check_known(cells, exclude, all_cells, [*_matrix_probes(matrix), *choices])
+    _refuse_control(choices)
     kept_cells = tuple(cell for cell in all_cells if (not cells or cell.id in cells) and not _matches(cell.id, exclude))
     kept = [choice for choice in choices if not _matches(choice.name, exclude)]
     if not kept_cells:
@@ -74,6 +77,7 @@ def make_plan(
     kept_cells = tuple(cell for cell in kept_cells if cell.id not in gone)
     if not kept_cells:
         raise NothingSelectedError("no combination is left", unread[0].words)
+    control = control_probe() if matrix.controls and matrix.artifact is None else None
     return Plan(
         matrix=matrix,
         cells=kept_cells,
@@ -82,8 +86,16 @@ def make_plan(
         cases=cases,
         infeasible=(*choice.infeasible, *unread),
         rows=tuple(row for row in choice.feasible if combination_id(row) not in gone) if gone else choice.feasible,
+        controls=() if control is None else tuple(control_cases(cases, control)),
+        control=control,
         coverage="" if len(choice.chosen) == len(choice.feasible) else choice.coverage.words,
     )
+
+
+def _refuse_control(choices: Sequence[_Choice]) -> None:
+    for choice in choices:
+        if choice.name == CONTROL:
+            raise ProbeFileError(choice.file, [f"its name {CONTROL!r} is that of matrixscan's own control; rename it"])
 
 
 def _read(choice: _Choice, matrix: Matrix) -> Probe:

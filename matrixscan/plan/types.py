@@ -58,6 +58,18 @@ class Plan(msgspec.Struct, frozen=True):
     infeasible: tuple[Excluded, ...] = ()
     rows: tuple[dict[str, str], ...] = ()  # all that are feasible; `cells` are those that the strategy chose
     coverage: str = ""  # of the feasible rows by the chosen ones, in words; empty where all are chosen
+    controls: tuple[Case, ...] = ()  # run in every cell besides `cases`; they decide nothing about a model
+    control: Probe | None = None  # what they run
+
+    @property
+    def measured(self) -> tuple[Case, ...]:
+        """Everything that an environment runs."""
+        return (*self.controls, *self.cases)
+
+    @property
+    def measured_probes(self) -> tuple[Probe, ...]:
+        """Everything that an environment has to have the probe of."""
+        return (*(() if self.control is None else (self.control,)), *self.probes)
 
 
 class Plans(msgspec.Struct, frozen=True):

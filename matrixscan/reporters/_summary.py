@@ -5,6 +5,7 @@ from __future__ import annotations
 from matrixscan.analysis.judge import GOOD
 from matrixscan.analysis.recommend import JOINT, recommend
 from matrixscan.analysis.view import ScanView
+from matrixscan.reporters._controls import doubt_line
 from matrixscan.reporters.table_txt import tables
 
 
@@ -23,6 +24,7 @@ def render_summary(view: ScanView, folder: str, cost: str) -> str:
             f"  python {pick.python}  " + " ".join(f"{name}=={version}" for name, version in pick.pins.items())
             for pick in picks.good
         ]
+    lines += ["", "Quarantined", "-----------", *map(doubt_line, view.quarantine)] if view.quarantine else []
     return "\n".join([*lines, "", f"Reports, records and locks: {folder}/", cost, ""])
 
 

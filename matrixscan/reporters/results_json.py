@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from matrixscan.analysis.controls import Doubt
 from matrixscan.analysis.explained import Explanation
 from matrixscan.analysis.judge import case_order
 from matrixscan.analysis.view import CellView, ScanView
@@ -53,6 +54,11 @@ def render(view: ScanView) -> str:
         "warnings": list(view.warnings),
         "left_out": list(left_out),
         "explanations": [_explanation(each) for each in view.explanations],
+        "controls": {
+            "passed": list(view.controlled),
+            "not_run": list(view.uncontrolled),
+            "quarantined": [_doubt(doubt) for doubt in view.quarantine],
+        },
         "cells": [_cell(cell, left_out) for cell in sorted(view.cells, key=lambda cell: cell.id)],
     }
     return layout(rounded(document)) + "\n"
@@ -104,6 +110,12 @@ def _cell(cell: CellView, left_out: Collection[str]) -> dict[str, Any]:
         "counts": dict(sorted(Counter(case.outcome for case in cell.cases).items())),
         "cases": [_case(case, announced) for case in cases],
     }
+
+
+def _doubt(doubt: Doubt) -> dict[str, Any]:
+    names = ("exporter", "opset", "precision", "runner")
+    lanes = [dict(zip(names, lane, strict=True)) for lane in doubt.lanes]
+    return {"id": doubt.id, "words": doubt.words, "lanes": lanes}
 
 
 def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:

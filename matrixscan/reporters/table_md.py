@@ -7,6 +7,7 @@ from urllib.parse import quote
 from matrixscan.analysis.table import Table, drift_lines, finding_lines, models_table, pictures, probes_table
 from matrixscan.analysis.view import ScanView
 from matrixscan.analysis.why import why_lines, why_table
+from matrixscan.reporters._controls import TITLE, control_lines
 from matrixscan.reporters._markdown import escape, table
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 
@@ -31,6 +32,8 @@ def render(view: ScanView) -> str:
     drifts = [f"- {escape(line)}" for line in drift_lines(view)]
     if drifts:
         lines += ["", "## Drift", "", *drifts]
+    controls = control_lines(view.quarantine, view.controlled, view.uncontrolled)
+    lines += ["", f"## {TITLE}", "", *(f"- {escape(line)}" for line in controls)] if controls else []
     drawn = [f"- [{escape(shown)}]({quote(file)})" for shown, file in pictures(view)]
     if drawn:
         lines += ["", "## Pictures", "", "Expected, actual, and where they differ, from black to white.", "", *drawn]

@@ -7,6 +7,7 @@ from tabulate import tabulate
 from matrixscan.analysis.table import Table, drift_lines, finding_lines, models_table, probes_table
 from matrixscan.analysis.view import ScanView
 from matrixscan.analysis.why import why_lines
+from matrixscan.reporters._controls import TITLE, control_lines
 from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 
 NAME = "table"
@@ -29,6 +30,8 @@ def render(view: ScanView) -> str:
     lines += ["", "Why", "---", *said] if said else []
     drifts = [f"  {_flat(line)}" for line in drift_lines(view)]
     lines += ["", "Drift", "-----", *drifts] if drifts else []
+    controls = control_lines(view.quarantine, view.controlled, view.uncontrolled)
+    lines += ["", TITLE, "-" * len(TITLE), *(f"  {_flat(line)}" for line in controls)] if controls else []
     return "\n".join(lines) + "\n"
 
 

@@ -59,10 +59,14 @@ class Workplace:
         listed = json.dumps(list(variants))
         self.write(f"probes/{name}.py", PROBE.format(variants=listed, seconds=seconds, comment=comment))
 
-    def matrix(self, name="tiny", plan="factored", probes=("good", "mixed"), head="", tables="", axes=AXES):
+    def matrix(
+        self, name="tiny", plan="factored", probes=("good", "mixed"), head="", tables="", axes=AXES, controls=False
+    ):
         judge = [f"../probes/{probe}.py" for probe in probes]
         rows = "".join(f"{axis} = {json.dumps(list(versions))}\n" for axis, versions in axes.items())
-        text = f'plan = "{plan}"\n{head}[index]\ntorch = "pypi"\n[axes]\n{rows}[probes]\njudge = {judge}\n'
+        # The stand-ins know no convolution, which the real controls are made of.
+        head = f'plan = "{plan}"\ncontrols = {json.dumps(controls)}\n{head}'
+        text = f'{head}[index]\ntorch = "pypi"\n[axes]\n{rows}[probes]\njudge = {judge}\n'
         text += f'[cases]\nexporters = ["torchscript"]\nopsets = {{ torchscript = [13] }}\n{tables}'
         self.write(f"matrices/{name}.toml", text)
 

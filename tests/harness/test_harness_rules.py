@@ -8,13 +8,14 @@ import pytest
 
 import matrixscan.harness
 from matrixscan.environment.harness import harness_files
+from matrixscan.matrix import controls
 from matrixscan.matrix.probe import read_probe
 from matrixscan.matrix.selection import builtin_probes
 
 HARNESS = Path(matrixscan.harness.__file__).parent
 PACKAGE = HARNESS.parent
 FILES = {path.relative_to(HARNESS).as_posix(): path for path in harness_files()}
-PROBES = builtin_probes()
+PROBES = {**builtin_probes(), controls.CONTROL: controls.FILE}
 PYTHON_PROBES = {name: file for name, file in PROBES.items() if file.suffix == ".py"}
 HOST = {
     path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py")) if HARNESS not in path.parents

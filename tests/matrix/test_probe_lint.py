@@ -59,6 +59,11 @@ NEW_SYNTAX = CODE + "match 1:\n    case _: ...\n"
             {"code": CODE + PIPELINE.replace(" inputs,", ""), "table": CHAIN},
             {"code": CODE + PIPELINE, "table": CHAIN},
         ),
+        (
+            "finish(path) should be finish(path, variant) or finish(path, variant, stage)",
+            {"code": CODE + "def finish(path):\n    ...\n"},
+            {"code": CODE + "def finish(path, variant, stage=''):\n    ...\n"},
+        ),
         ("a chain needs pipeline", {"table": CHAIN}, {"code": CODE + PIPELINE, "table": CHAIN}),
         ("pipeline() is never called", {"code": CODE + PIPELINE}, {"code": CODE + PIPELINE, "table": CHAIN}),
         (

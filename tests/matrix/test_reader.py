@@ -326,6 +326,7 @@ TABLE_PROBLEMS = {
     ),
     "not a table": ("limits = 3\n", "limits: expected a table, got the number 3"),
     "array of tables": ("[[limits]]\nthreads = 1\n", "limits: expected a table, got a list"),
+    "controls": ('controls = "no"\n', "controls: expected true or false, got the string 'no'"),
     "description": ("description = 3\n", "description: expected a string, got the number 3"),
     "date": ("description = 2024-01-01\n", "description: expected a string, got a date"),
     "packages": ('packages = "a"\n', "packages: expected a list, got the string 'a'"),

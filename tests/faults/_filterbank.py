@@ -1,0 +1,1 @@
+../../matrixscan/harness/probes/_filterbank.py

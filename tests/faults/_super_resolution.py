@@ -1,0 +1,1 @@
+../../matrixscan/harness/probes/_super_resolution.py

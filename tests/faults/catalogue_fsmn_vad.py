@@ -1,0 +1,1 @@
+../../matrixscan/harness/probes/fsmn_vad.py
