@@ -1,15 +1,15 @@
-"""JSON for files that are both read by people and committed: indented, but one line a case."""
+"""JSON for files that are both read by people and committed: indented, but one line a case or trial."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-_INLINE = "cases"
+_INLINE = {"cases", "trials"}
 
 
 def layout(value: Any, depth: int = 0) -> str:
-    """Return JSON text without a trailing newline; items of a `cases` list take one line each."""
+    """Return JSON text without a trailing newline; items of `cases` and `trials` take one line each."""
     inner, outer = "  " * (depth + 1), "  " * depth
     if isinstance(value, dict) and value:
         rows = (f"{inner}{_flat(key)}: {_member(key, item, depth + 1)}" for key, item in value.items())
@@ -20,7 +20,7 @@ def layout(value: Any, depth: int = 0) -> str:
 
 
 def _member(key: str, value: Any, depth: int) -> str:
-    if key != _INLINE or not isinstance(value, list):
+    if key not in _INLINE or not isinstance(value, list):
         return layout(value, depth)
     inner, outer = "  " * (depth + 1), "  " * depth
     return "[\n" + ",\n".join(inner + _flat(item) for item in value) + f"\n{outer}]"
