@@ -1,4 +1,4 @@
-"""JSON for files that are both read by people and committed: indented, but one line a case."""
+"""JSON for files that are both read by people and committed: indented, but one line a case or trial."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-_CASES = frozenset({"cases"})
+_CASES = frozenset({"cases", "trials"})
 
 
 def layout(value: Any, depth: int = 0, *, lines: Collection[str] = _CASES) -> str:
