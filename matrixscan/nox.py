@@ -249,7 +249,7 @@ def _register_scan(prefix: str, arguments: argparse.Namespace, plans: Plans) -> 
 
         request = _request(arguments)
         searching = plans.full.matrix.strategy == "boundary"
-        outcome = commands.scan(request, _listen) if searching else commands.report(request)
+        outcome = commands.scan(request, _listen) if searching else commands.conclude(request, _listen)
         _show(session, outcome)
 
 

@@ -14,7 +14,15 @@ from matrixscan.harness.protocol import converted_to
 from matrixscan.records.diagnosis import Diagnosis
 from matrixscan.records.types import CaseRecord, Error, Record, StageRecord
 
-__all__ = ["Match", "causes_of", "causes_of_cases", "causes_of_stage", "load_causes", "versions_of"]
+__all__ = [
+    "Match",
+    "causes_of",
+    "causes_of_cases",
+    "causes_of_environment",
+    "causes_of_stage",
+    "load_causes",
+    "versions_of",
+]
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -83,11 +91,18 @@ def causes_of_cases(
 
 def causes_of_stage(causes: Iterable[Cause], record: Record, stage: StageRecord) -> tuple[Match, ...]:
     """Return the known causes of an environment that could not be had."""
-    if stage.outcome not in BAD_OUTCOMES:
+    said = f"{_said(stage.error)}\n{stage.log or ''}"
+    return causes_of_environment(causes, versions_of(record), stage.stage, stage.outcome, said)
+
+
+def causes_of_environment(
+    causes: Iterable[Cause], versions: Mapping[str, str], stage: str, outcome: str, said: str
+) -> tuple[Match, ...]:
+    """Return the known causes of an environment that ended at a stage with these words."""
+    if outcome not in BAD_OUTCOMES:
         return ()
-    plain = _plain({"stage": stage.stage, "outcome": stage.outcome})
-    error = f"{_said(stage.error)}\n{stage.log or ''}"
-    return _ranked(causes, Facts(plain, error, "", versions_of(record)))
+    known: dict[str, str] = {canonicalize_name(name): version for name, version in versions.items()}
+    return _ranked(causes, Facts(_plain({"stage": stage, "outcome": outcome}), said, "", known))
 
 
 def versions_of(record: Record) -> dict[str, str]:

@@ -8,6 +8,9 @@ from matrixscan.analysis.blame import Blame
 from matrixscan.analysis.causes import Match
 from matrixscan.records.diagnosis import Diagnosis
 
+#: Stands for the probe where an environment itself fails.
+ENVIRONMENT = "environment"
+
 
 class Advice(msgspec.Struct, frozen=True):
     """Something that works where the failing case does not, and the combination that shows it."""

@@ -6,31 +6,34 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from matrixscan.analysis.blame import UNKNOWN, blame
+from matrixscan.analysis.blame import UNKNOWN, Evidence, blame
 from matrixscan.analysis.cause_match import Cause
-from matrixscan.analysis.causes import causes_of_cases
+from matrixscan.analysis.causes import causes_of_cases, causes_of_environment
 from matrixscan.analysis.evidence import Experience, with_diagnosis
-from matrixscan.analysis.explained import Advice, Explanation
+from matrixscan.analysis.explained import ENVIRONMENT, Advice, Explanation
 from matrixscan.analysis.findings import Finding
 from matrixscan.analysis.grid import version_order
 from matrixscan.analysis.judge import BAD, BAD_OUTCOMES, GOOD, first_problem
+from matrixscan.analysis.packaging import finding_line
 from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.harness.protocol import ENVIRONMENT_STAGES
 from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord
+from matrixscan.records.packaging import PackagingRecord
 from matrixscan.records.types import CaseRecord
 
 
 def explained(
     view: ScanView,
     diagnoses: Mapping[str, DiagnosisRecord],
-    packaging: Mapping[str, str] | None = None,
+    packaging: Mapping[str, PackagingRecord] | None = None,
     causes: Sequence[Cause] = (),
 ) -> ScanView:
-    """Return a scan with an explanation for every bad finding whose environment stands.
+    """Return a scan with an explanation for everything that is bad in it.
 
     Args:
         view: The judged scan.
         diagnoses: By combination.
-        packaging: By combination, the release of a package that was found to break it, in words.
+        packaging: By combination, what was found out about packages that are no axis.
         causes: Known ones.
     """
     cells, broken = view.cells, packaging or {}
@@ -38,7 +41,7 @@ def explained(
     explanations = tuple(
         explanation
         for cell in cells
-        for explanation in _of_cell(cell, view, experience, diagnoses.get(cell.id), broken, causes)
+        for explanation in _of_cell(cell, view, experience, diagnoses.get(cell.id), broken.get(cell.id), causes)
     )
     return msgspec.structs.replace(view, explanations=explanations)
 
@@ -48,10 +51,13 @@ def _of_cell(
     view: ScanView,
     experience: Experience,
     diagnosed: DiagnosisRecord | None,
-    broken: Mapping[str, str],
+    broken: PackagingRecord | None,
     causes: Sequence[Cause],
 ) -> Iterable[Explanation]:
     versions = {**cell.axes, **cell.packages, **cell.resolved}
+    if cell.verdict == BAD and cell.stage in ENVIRONMENT_STAGES:
+        yield _of_environment(cell, versions, broken, causes)
+        return
     looked = {each.case: each for each in diagnosed.diagnoses if each.reproduced} if diagnosed else {}
     known = causes_of_cases(causes, versions, cell.cases, looked)
     for finding in cell.findings.values():
@@ -66,7 +72,7 @@ def _explanations(
     view: ScanView,
     experience: Experience,
     diagnosed: DiagnosisRecord | None,
-    broken: Mapping[str, str],
+    broken: PackagingRecord | None,
 ) -> Iterable[Explanation]:
     """Yield an explanation for every way in which a (probe, variant) fails in a combination."""
     ways: dict[tuple[object, ...], list[CaseRecord]] = {}
@@ -79,8 +85,7 @@ def _explanations(
         if cases[0].outcome in BAD_OUTCOMES:
             diagnosis, case = _looked_at(cases, diagnosed) or (None, first_problem(cases))
             known = experience.evidence(cell.id, case)
-            if case.stage == "export":
-                known = msgspec.structs.replace(known, packaging=broken.get(cell.id, ""))
+            known = msgspec.structs.replace(known, packaging=_broken_by(broken, case.stage, case.exporter))
             if diagnosis is not None:
                 known = with_diagnosis(known, diagnosis)
             yield Explanation(
@@ -93,6 +98,25 @@ def _explanations(
                 diagnosis=diagnosis,
                 advice=advice,
             )
+
+
+def _of_environment(
+    cell: CellView, versions: Mapping[str, str], broken: PackagingRecord | None, causes: Sequence[Cause]
+) -> Explanation:
+    said = f"{cell.error.type}: {cell.error.message}" if cell.error else ""
+    stage = cell.stage or ""
+    known = Evidence(stage, cell.outcome, cell.reason, said, packaging=_broken_by(broken, stage, None))
+    found = causes_of_environment(causes, versions, stage, cell.outcome, said)
+    return Explanation(cell.id, ENVIRONMENT, "", "", 0, blame(known), causes=found)
+
+
+def _broken_by(broken: PackagingRecord | None, stage: str | None, exporter: str | None) -> str:
+    """Return which release of which package was found to break what fails at a stage, "" where none was."""
+    for examination in broken.examinations if broken else ():
+        tried = examination.case.split("/")[2] if examination.case else None
+        if (examination.stage, tried) == (stage, exporter) and examination.findings:
+            return "; ".join(map(finding_line, examination.findings))
+    return ""
 
 
 def _way(case: CaseRecord) -> tuple[object, ...]:

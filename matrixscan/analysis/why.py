@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matrixscan.analysis.blame import UNKNOWN
-from matrixscan.analysis.explained import Explanation
+from matrixscan.analysis.explained import ENVIRONMENT, Explanation
 from matrixscan.analysis.table import Table, number, short_ids
 from matrixscan.analysis.view import ScanView
 from matrixscan.records.diagnosis import Divergence
@@ -80,12 +80,14 @@ def _groups(view: ScanView, *, judged: bool) -> list[_Group]:
     cases = _cases(view)
     found: dict[tuple[object, ...], list[Explanation]] = {}
     for each in view.explanations:
-        if (each.probe in view.judged) == judged:
-            found.setdefault(_sameness(each, cases[each.cell, each.case]), []).append(each)
+        if (each.probe in {*view.judged, ENVIRONMENT}) == judged:
+            found.setdefault(_sameness(each, cases.get((each.cell, each.case))), []).append(each)
     return [tuple(group) for group in found.values()]
 
 
-def _sameness(each: Explanation, case: CaseRecord) -> tuple[object, ...]:
+def _sameness(each: Explanation, case: CaseRecord | None) -> tuple[object, ...]:
+    if case is None:
+        return (each.probe, each.cell)
     first = each.diagnosis.first if each.diagnosis else None
     place = (first.module, first.operation, first.node.op_type if first.node else "") if first else None
     kind = case.error.type if case.error else ""
@@ -96,8 +98,9 @@ def _sameness(each: Explanation, case: CaseRecord) -> tuple[object, ...]:
 
 def _line(group: Sequence[Explanation], view: ScanView, names: Mapping[str, str]) -> str:
     first = group[0]
-    case = _cases(view)[first.cell, first.case]
-    parts = [f"{first.probe}/{first.variant}: {_how(case, first)}, {_cells(group, names)}"]
+    case = _cases(view).get((first.cell, first.case))
+    what = f"{first.probe}/{first.variant}: {_how(case, first)}, " if case else f"{first.probe} "
+    parts = [what + _cells(group, names)]
     if first.diagnosis is not None and first.diagnosis.first is not None:
         parts.append(f"first wrong: {place_text(first.diagnosis.first)}")
     parts.append(f"whose: {whose_text(first)}{_because(first)}")

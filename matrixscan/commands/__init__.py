@@ -1,6 +1,8 @@
 """What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
 
+from matrixscan.commands.concluding import conclude
 from matrixscan.commands.diagnose import Diagnosed, describe_diagnoses, diagnose
+from matrixscan.commands.joint import tasks
 from matrixscan.commands.judging import judge, rule_of
 from matrixscan.commands.locking import lock
 from matrixscan.commands.packaging import examine_all, packaging
@@ -10,7 +12,7 @@ from matrixscan.commands.project import init, schema_text, write_artifact_matrix
 from matrixscan.commands.reporting import report
 from matrixscan.commands.reproduce import reproduce
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
-from matrixscan.commands.scanning import scan, scan_cell, tasks
+from matrixscan.commands.scanning import scan, scan_cell
 
 __all__ = [
     "Diagnosed",
@@ -19,6 +21,7 @@ __all__ = [
     "Request",
     "calibrate",
     "check_probe",
+    "conclude",
     "describe_diagnoses",
     "describe_plan",
     "diagnose",

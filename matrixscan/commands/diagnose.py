@@ -8,8 +8,8 @@ import msgspec
 
 from matrixscan.analysis.diagnosable import to_diagnose
 from matrixscan.commands.factored import is_factored
+from matrixscan.commands.joint import tasks
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
-from matrixscan.commands.scanning import tasks
 from matrixscan.commands.wide import adopt_locks, has_many_cases, joint_records
 from matrixscan.errors import MatrixFileError
 from matrixscan.execution.diagnose import diagnose_cases

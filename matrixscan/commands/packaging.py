@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from matrixscan.analysis.packaging import Suspicion, packaging_lines, smells
+from matrixscan.commands.joint import tasks
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
-from matrixscan.commands.scanning import tasks
 from matrixscan.commands.wide import joint_records
 from matrixscan.execution.packaging import examine, packaging_key
 from matrixscan.execution.task import Listener, Task

@@ -20,10 +20,12 @@ from matrixscan.execution.requests import effective_tolerances
 from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
 from matrixscan.records.diagnosis import DiagnosisRecord
+from matrixscan.records.packaging import PackagingRecord
 from matrixscan.records.types import Record
 from matrixscan.reporters import all_reporters, render_constraints
 from matrixscan.reporters._summary import render_summary
 from matrixscan.store.diagnoses import Diagnoses
+from matrixscan.store.packaging import PackagingReports
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
 
@@ -93,7 +95,14 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         families=families,
         infeasible=plan.infeasible,
     )
-    return explained(view, _diagnoses(plan), causes=load_causes(Path(matrix.path).parent / CAUSES))
+    causes = load_causes(Path(matrix.path).parent / CAUSES)
+    return explained(view, _diagnoses(plan), _packaging(plan), causes)
+
+
+def _packaging(plan: Plan) -> dict[str, PackagingRecord]:
+    """Return what was tried for combinations that die in a package that is no axis."""
+    known = PackagingReports(places().reports, plan.matrix.name)
+    return {cell.id: record for cell in plan.cells if (record := known.read(cell.id)) is not None}
 
 
 def _diagnoses(plan: Plan) -> dict[str, DiagnosisRecord]:

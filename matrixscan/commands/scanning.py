@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from matrixscan.commands.boundary import search
-from matrixscan.commands.factored import is_factored, scan_sides, side_tasks, sides_of, store_folder
+from matrixscan.commands.concluding import conclude
+from matrixscan.commands.factored import is_factored, scan_sides, side_tasks
+from matrixscan.commands.joint import tasks
 from matrixscan.commands.planning import check_disk
-from matrixscan.commands.reporting import report
-from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
 from matrixscan.commands.wide import adopt_locks, environments_of, has_many_cases
 from matrixscan.execution.executors import execute
-from matrixscan.execution.task import Listener, Notice, Task
+from matrixscan.execution.task import Listener, Notice
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
 
@@ -28,7 +27,7 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
             execute(tasks(request, now), listener, executor, jobs)
 
     search(request, plans, measure, lambda text: listener(Notice(plans.full.matrix.name, "search", text, 0.0)))
-    return report(request)
+    return conclude(request, listener)
 
 
 def _prepare(request: Request, plans: Plans) -> None:
@@ -52,31 +51,3 @@ def _begun(request: Request, plans: Plans) -> bool:
     name = plans.full.matrix.name
     found = (CellWork(places().work, name, cell.id).done() for cell in environments_of(plans.selected, plans.full))
     return any(done is not None and done.scan == request.options.scan for done in found)
-
-
-def tasks(request: Request, plans: Plans) -> list[Task]:
-    """Return one task for each selected cell."""
-    probes = {probe.name: probe for probe in (*plans.full.measured_probes, *plans.selected.measured_probes)}
-    more = _with_store(request, plans)
-    return [
-        Task(
-            matrix=plans.full.matrix,
-            cell=cell,
-            probes=tuple(probes.values()),
-            cases=plans.full.measured,
-            selected=plans.selected.measured,
-            judged=plans.full.judged,
-            options=request.options,
-            places=measured_places() if has_many_cases(plans.full) else places(),
-            **more,
-        )
-        for cell in plans.selected.cells
-    ]
-
-
-def _with_store(request: Request, plans: Plans) -> dict[str, Any]:
-    """Return what lets rows that differ in their runner alone share an export; a fresh scan exports in each."""
-    sides = sides_of(plans.selected, plans.full)
-    if request.options.fresh or len(sides.exports) == len(sides.pairs):
-        return {}
-    return {"mode": "once", "store": store_folder(plans.full.matrix.name)}
