@@ -14,7 +14,7 @@ import msgspec
 from matrixscan.environment.create import remove
 from matrixscan.environment.harness import diagnosis_digest, place_harness, run_harness
 from matrixscan.execution.assemble import redactor
-from matrixscan.execution.diagnosis_pictures import draw_diagnosis
+from matrixscan.execution.diagnosis_pictures import draw_diagnoses
 from matrixscan.execution.requests import batches, case_fields
 from matrixscan.execution.run_task import held
 from matrixscan.execution.stages import build_environment
@@ -98,7 +98,7 @@ def _measure(run: CellRun, cases: Sequence[Case], published: Diagnoses) -> Diagn
     _run_batches(run, folder)
     events = read_events(folder / EVENTS_FILE)
     found = fold_diagnoses(events, [case_fields(case) for case in cases])
-    drawn = tuple(draw_diagnosis(one, folder, published, run.task.cell.id) for one in found)
+    drawn = draw_diagnoses(found, folder, published, run.task.cell.id)
     record = _record(run, key, Fold.of(events), drawn)
     shutil.rmtree(folder, ignore_errors=True)
     if not run.task.options.keep_env:

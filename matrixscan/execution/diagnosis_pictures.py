@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,15 +20,27 @@ _MOST_ROWS, _MOST_COLUMNS = 256, 512
 _SMALLEST = 192
 
 
-def draw_diagnosis(diagnosis: Diagnosis, run: Path, published: Diagnoses, cell: str) -> Diagnosis:
-    """Write the pictures of a diagnosis and return it with their names.
+def draw_diagnoses(diagnoses: Sequence[Diagnosis], run: Path, published: Diagnoses, cell: str) -> tuple[Diagnosis, ...]:
+    """Write the pictures of the first diagnosis of every exporter's lanes of a model; return all with their names.
 
     Args:
-        diagnosis: what is drawn.
+        diagnoses: what is drawn, of the most telling cases first.
         run: the folder in which the harness left arrays.
         published: where pictures go.
         cell: the combination.
     """
+    drawn, found = set(), []
+    for diagnosis in diagnoses:
+        model = tuple(diagnosis.case.split("/")[:3])
+        if diagnosis.first is not None and model not in drawn:
+            drawn.add(model)
+            found.append(_drawn(diagnosis, run, published, cell))
+        else:
+            found.append(diagnosis)
+    return tuple(found)
+
+
+def _drawn(diagnosis: Diagnosis, run: Path, published: Diagnoses, cell: str) -> Diagnosis:
     names = {}
     for kind, suffix, data in _pictures(diagnosis, run):
         path = published.picture_path(cell, diagnosis.case, f"{kind}.{suffix}")

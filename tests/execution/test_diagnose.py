@@ -93,6 +93,7 @@ def test_pictures_are_named_and_nothing_names_this_machine(project):
     record = diagnose(project)
     pictures = record.diagnoses[0].pictures
     assert sorted(pictures) == ["curve", "histogram", "values"]
+    assert record.diagnoses[1].pictures == {}  # the other size of the same model shows the same
     for name in pictures.values():
         assert (project.root / "reports/cheap" / name).stat().st_size > 100
     text = (project.root / "reports/cheap/diagnoses" / f"{record.id}.json").read_text()
