@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from matrixscan.analysis.judge import group_lanes, settle_cases
+from matrixscan.matrix.controls import CONTROL
 from matrixscan.records.types import CaseRecord, Record
 
 #: Stages that leave an artifact to look at; what the comparison finds says most.
@@ -24,7 +25,8 @@ def to_diagnose(record: Record, *, judged: Collection[str], runners: Collection[
         judged: Probes that decide verdicts.
         runners: Those whose artifacts can be looked at.
     """
-    lanes = group_lanes(case for case in settle_cases(record.cases) if case.runner in runners and not case.witness)
+    cases = (case for case in settle_cases(record.cases) if case.probe != CONTROL)  # one of those is to fail
+    lanes = group_lanes(case for case in cases if case.runner in runners and not case.witness)
     chosen = [_telling(failing) for lane in lanes.values() if (failing := list(filter(_fails, lane)))]
     turn: collections.Counter[tuple[str, str, str]] = collections.Counter()
     ranked = []

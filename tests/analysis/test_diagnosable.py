@@ -37,4 +37,5 @@ def test_each_model_has_a_turn_before_any_has_two_and_judged_ones_go_first():
 def test_without_an_artifact_or_a_runner_that_reads_it_there_is_nothing_to_look_at():
     assert chosen(case("failed", stage="export"), case("failed", stage="eager", lane=DYNAMO)) == []
     assert chosen(case("crashed", stage="run"), case("timed_out", stage="load", lane=DYNAMO), case(lane=OPSET17)) == []
+    assert chosen(mismatch(0.1, probe="control")) == []
     assert chosen(mismatch(0.1, runner="ncnn"), mismatch(0.1, witness=True, lane=DYNAMO)) == []

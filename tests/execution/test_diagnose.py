@@ -1,5 +1,6 @@
 """Diagnoses of one combination: what is asked again, what is kept, what is drawn. The harness is played."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -52,7 +53,9 @@ def harness(monkeypatch):
 
 
 def diagnose(project, **options):
-    return diagnose_cases(project.task(**options), project.root / "reports", project.notices.append)
+    task = project.task(**options)
+    task = msgspec.structs.replace(task, selected=tuple(case for case in task.selected if case.probe == "one"))
+    return diagnose_cases(task, project.root / "reports", project.notices.append)
 
 
 def test_each_case_is_diagnosed_once(project, harness):
