@@ -193,6 +193,32 @@ def diagnose(
 
 
 @app.command()
+def reproduce(
+    cell: Annotated[str, typer.Argument(help="combination, as `list` and the reports name it")],
+    case: Annotated[str, typer.Argument(help="the failing case, as the records name it")],
+    *,
+    matrix: Annotated[str, typer.Option(help="matrix file, or the name of one in matrices/")] = "default",
+    out: Annotated[str | None, typer.Option(help="folder to write; default: reproductions/CELL/CASE")] = None,
+    whose: Annotated[
+        str | None, typer.Option(help="tracker the text is for: exporter, runtime or onnx; default: as found")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="how long making it small may take")] = 30.0,
+    fresh: Annotated[bool, typer.Option(help="ignore an earlier reduction of this case")] = False,
+    keep_env: Annotated[bool, typer.Option(help="keep the environment under .matrixscan/")] = False,
+) -> None:
+    """Write a folder that shows a failing case to others: one script, the smallest model that fails, an issue text.
+
+    Ends with 1 if the written script does not show the failure.
+    """
+    options = Options(fresh=fresh, keep_env=keep_env)
+    outcome = commands.reproduce(
+        cell, case, matrix, _listen, out=out, whose=whose, seconds=60 * minutes, options=options
+    )
+    typer.echo(outcome.text, nl=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of matrix files, for editors."""
     typer.echo(commands.schema_text(), nl=False)

@@ -7,6 +7,7 @@ from matrixscan.commands.planning import describe_plan
 from matrixscan.commands.probes import calibrate, check_probe, run_probe
 from matrixscan.commands.project import init, schema_text, write_artifact_matrix
 from matrixscan.commands.reporting import report
+from matrixscan.commands.reproduce import reproduce
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
 from matrixscan.commands.scanning import scan, scan_cell, tasks
 
@@ -27,6 +28,7 @@ __all__ = [
     "new_scan",
     "places",
     "report",
+    "reproduce",
     "rule_of",
     "run_probe",
     "scan",

@@ -135,10 +135,15 @@ def run_harness(
 
 def run_calibration(environment: Environment, harness: Path, request: Event, folder: Path, limits: Limits) -> Path:
     """Let the harness calibrate the request's probes; the .npz files, events and log are in the returned folder."""
+    return run_alone(environment, harness, request | {"mode": "calibrate"}, folder, limits)
+
+
+def run_alone(environment: Environment, harness: Path, request: Event, folder: Path, limits: Limits) -> Path:
+    """Serve a request whose results are files and not outcomes of cases, once; they are in the returned folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     append_event(folder / EVENTS_FILE, {"event": "start"})
-    (folder / REQUEST_FILE).write_bytes(msgspec.json.encode(request | {"schema": SCHEMA, "mode": "calibrate"}))
+    (folder / REQUEST_FILE).write_bytes(msgspec.json.encode(request | {"schema": SCHEMA}))
     _watch(environment, harness, folder, limits, {}, lambda _: None)
     return folder
 

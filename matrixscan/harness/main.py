@@ -67,6 +67,10 @@ def main(request_path, out_dir):
             from .diagnosis import diagnose
 
             diagnose.diagnose(request, out_dir, events)
+        elif request["mode"] == "reproduce":
+            from .diagnosis import reduce_main
+
+            reduce_main.reproduce(request, out_dir, events)
         else:
             case.run_cases(request, out_dir, events, _STAGES[request["mode"]])
     events.emit("bye")
