@@ -12,7 +12,7 @@ import filelock
 import msgspec
 
 from matrixscan.environment.create import remove
-from matrixscan.environment.harness import harness_files, place_harness, run_alone
+from matrixscan.environment.harness import diagnosis_digest, place_harness, run_alone
 from matrixscan.environment.lock import read_lock
 from matrixscan.environment.process import Finished
 from matrixscan.environment.script import run_script
@@ -171,7 +171,5 @@ class Bench:
 
 def _digest(request: dict[str, Any]) -> str:
     """Name a reduction by all that decides it."""
-    total = hashlib.sha256(msgspec.json.encode(request, order="deterministic"))
-    for path in harness_files():
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
+    asked = msgspec.json.encode([request, diagnosis_digest()], order="deterministic")
+    return hashlib.sha256(asked).hexdigest()[:16]

@@ -10,8 +10,8 @@ import traceback
 
 import numpy as np
 
-from .. import case as cases  # noqa: TID252  the harness is called by its digest where it runs
-from ..backends import find_runner  # noqa: TID252
+from .. import case as cases
+from ..backends import find_runner
 from . import reduce_modules, reduce_onnx, reduce_pins, reduce_values
 from .reduce_runs import Runs
 

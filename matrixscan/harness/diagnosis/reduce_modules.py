@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
-from .. import chain as chains  # noqa: TID252
-from .. import reference  # noqa: TID252  the harness is called by its digest where it runs
-from ..backends import find_exporter  # noqa: TID252
-from ..probe import flatten, load_probe  # noqa: TID252
+from .. import chain as chains
+from .. import reference
+from ..backends import find_exporter
+from ..probe import flatten, load_probe
 from . import reduce_pins
 from .reduce_apart import apart
 from .reduce_onnx import Irreproducible

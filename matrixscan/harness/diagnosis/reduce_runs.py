@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from ..backends import find_runner  # noqa: TID252  the harness is called by its digest where it runs
+from ..backends import find_runner
 from .reduce_apart import apart
 
 #: ONNX Runtime's graph optimisation levels, by the words diagnoses use.

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from ..chain import tensors  # noqa: TID252  the harness is called by its digest where it runs
+from ..chain import tensors
 
 #: Error in units of the RMS up to which two tensors are the same but for rounding.
 SAME = 2e-4
