@@ -193,6 +193,21 @@ def diagnose(
 
 
 @app.command()
+def packaging(
+    matrix: _Matrix = "default",
+    *,
+    cell: _Cell = None,
+    trials: Annotated[int, typer.Option(min=1, help="environments to try for each combination")] = 20,
+) -> None:
+    """Find the package, beside the axes, whose release broke a combination that was scanned.
+
+    Tries the packages of the combination's era, then looks for the one that flips the outcome, and for its release.
+    """
+    request = _request(matrix, None, None, cell, Options())
+    typer.echo(commands.packaging(request, _listen, trials=trials).text, nl=False)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of matrix files, for editors."""
     typer.echo(commands.schema_text(), nl=False)

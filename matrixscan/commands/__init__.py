@@ -3,6 +3,7 @@
 from matrixscan.commands.diagnose import Diagnosed, describe_diagnoses, diagnose
 from matrixscan.commands.judging import judge, rule_of
 from matrixscan.commands.locking import lock
+from matrixscan.commands.packaging import examine_all, packaging
 from matrixscan.commands.planning import describe_plan
 from matrixscan.commands.probes import calibrate, check_probe, run_probe
 from matrixscan.commands.project import init, schema_text, write_artifact_matrix
@@ -20,11 +21,13 @@ __all__ = [
     "describe_diagnoses",
     "describe_plan",
     "diagnose",
+    "examine_all",
     "init",
     "judge",
     "load_plans",
     "lock",
     "new_scan",
+    "packaging",
     "places",
     "report",
     "rule_of",

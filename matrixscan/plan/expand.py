@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from matrixscan.catalog.types import Release
 from matrixscan.errors import MatrixFileError, NothingSelectedError, ProbeFileError, UnknownNameError
 from matrixscan.harness.protocol import converted_to
 from matrixscan.matrix.artifact import artifact_probe
@@ -116,18 +117,27 @@ def make_cell(axes: Mapping[str, str], matrix: Matrix) -> Cell:
 
 
 def _as_of(axes: Mapping[str, str], matrix: Matrix) -> str | None:
-    """Return the day as of which other packages are taken: that of the youngest release of the row, and the grace."""
+    """Return the day as of which other packages are taken; None: as they are today."""
     if matrix.releases.transitive != "era" or matrix.catalog is None:
         return None
+    return era_of(axes, matrix.catalog.packages, matrix.releases.era_grace)
+
+
+def era_of(axes: Mapping[str, str], packages: Mapping[str, Sequence[Release]], grace: float) -> str | None:
+    """Return the day of a row's era, YYYY-MM-DD: that of its youngest release, and the grace; None if nobody says.
+
+    Args:
+        axes: axis -> version.
+        packages: the releases of those that are packages.
+        grace: days.
+    """
     uploaded = [
         release.uploaded
         for name, version in axes.items()
-        for release in matrix.catalog.packages.get(name, ())
+        for release in packages.get(name, ())
         if release.version == version and release.uploaded is not None
     ]
-    if not uploaded:
-        return None
-    return (max(uploaded) + dt.timedelta(days=matrix.releases.era_grace)).date().isoformat()
+    return (max(uploaded) + dt.timedelta(days=grace)).date().isoformat() if uploaded else None
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -1,0 +1,176 @@
+"""Does a failure smell of packaging: does it die in a package that is no axis? And the words for what was found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from matrixscan.harness.protocol import CASE_STAGES
+from matrixscan.records.packaging import PackagingFinding, PackagingRecord, PackagingTrial
+from matrixscan.records.types import CaseRecord, Error, Record
+
+#: Modules whose package has another name.
+_PACKAGES = {
+    "google": "protobuf",
+    "pkg_resources": "setuptools",
+    "distutils": "setuptools",
+    "_distutils_hack": "setuptools",
+    "yaml": "pyyaml",
+    "PIL": "pillow",
+    "attr": "attrs",
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+}
+#: Words that mean a package without naming its module.
+_TELLTALES = (
+    ("numpy", r"_ARRAY_API not found|Numpy is not available|numpy\.core\.multiarray|numpy\.dtype size changed"),
+    ("numpy", r"compiled using NumPy 1\.x|numpy\._core"),
+    ("protobuf", r"Descriptors cannot (?:not )?be created directly|google\.protobuf|_message\.Message"),
+    ("setuptools", r"pkg_resources|distutils"),
+)
+#: Words that name a module, the most telling first; a missing one may belong to a package that is not installed.
+_MISSING = re.compile(r"No module named '?([\w.]+)")
+_NAMED = (
+    _MISSING,
+    re.compile(r"module '([\w.]+)' has no attribute"),
+    re.compile(r"cannot import name '[^']*' from (?:partially initialized module )?'([\w.]+)'"),
+    re.compile(r"site-packages/(\w+)"),
+)
+_SHORTEST_WORD = 4  # package names that may stand for themselves in an error: shorter ones are words
+_DIED = ("failed", "crashed")
+_UNDECIDED = ("skipped", "infeasible", "infra")
+#: Stages of a case where what is installed can be at fault; a comparison got through all packages.
+_DEADLY = CASE_STAGES[: CASE_STAGES.index("compare")]
+
+
+class Suspicion(msgspec.Struct, frozen=True):
+    """A failure that packages beside the axes may be behind."""
+
+    stage: str
+    case: str | None  # the cheapest that shows it; None: the environment itself fails
+    error: Error | None
+    suspects: tuple[str, ...]  # packages that the words name, the likeliest first; may be empty
+
+
+def smells(record: Record) -> tuple[Suspicion, ...]:
+    """Return the failures of a record that smell of packaging, each once.
+
+    An install or import that fails always does. Cases do where all of an exporter die at one stage, of one type of
+    error, whose words point at a package that is no axis. Sides of a factored plan are no whole environments.
+    """
+    if record.evidence != "joint" or record.lock is None:
+        return ()
+    broken = next((stage for stage in record.stages if stage.outcome != "passed"), None)
+    if broken is not None:
+        if broken.stage not in {"install", "import"} or broken.outcome not in _DIED:
+            return ()
+        if broken.error is not None and broken.error.type == "VersionMismatch":
+            return ()  # the axis itself is not the release it claims to be
+        words = [broken.error.message if broken.error else "", broken.log or ""]
+        return (Suspicion(broken.stage, None, broken.error, _suspects(words, record)),)
+    found: dict[tuple[str, tuple[str, ...]], Suspicion] = {}
+    for suspicion in _of_cases(record):
+        found.setdefault((suspicion.stage, suspicion.suspects), suspicion)
+    return tuple(found.values())
+
+
+def _of_cases(record: Record) -> Iterator[Suspicion]:
+    decided = [case for case in record.cases if case.outcome not in _UNDECIDED and not case.witness]
+    for exporter in dict.fromkeys(case.exporter for case in decided):
+        cases = [case for case in decided if case.exporter == exporter]
+        ends = {(case.stage, case.error.type if case.error else "") for case in cases}
+        ((stage, _), *others) = ends
+        if others or stage not in _DEADLY or any(case.outcome not in _DIED for case in cases):
+            continue
+        named = [_suspects([case.error.message if case.error else ""], record) for case in cases]
+        common = tuple(name for name in named[0] if all(name in names for names in named))
+        if common:
+            cheapest = min(cases, key=_cost)
+            yield Suspicion(str(stage), cheapest.id, cheapest.error, common)
+
+
+def _cost(case: CaseRecord) -> tuple[float, float]:
+    return float(case.facts.get("eager_ms", 0.0)), sum(case.seconds.values())
+
+
+def _suspects(texts: Sequence[str], record: Record) -> tuple[str, ...]:
+    packages = record.lock.packages if record.lock else {}
+    return suspects(texts, packages, record.axes)
+
+
+def suspects(texts: Sequence[str], packages: Collection[str], axes: Collection[str]) -> tuple[str, ...]:
+    """Return the packages that are no axis which words name, the likeliest first.
+
+    Args:
+        texts: error and log; the first is the tool's own words.
+        packages: normalised names of what is installed.
+        axes: names that are no suspects.
+    """
+    found: dict[str, None] = {}
+    for pattern in _NAMED:
+        for text in texts:
+            for module in reversed(pattern.findall(text)):  # the innermost frame comes last
+                name = _package_of(module)
+                if name in packages or pattern is _MISSING:
+                    found.setdefault(name)
+    for name, pattern_text in _TELLTALES:
+        if name in packages and any(re.search(pattern_text, text) for text in texts):
+            found.setdefault(name)
+    for name in packages:
+        if len(name) >= _SHORTEST_WORD and re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])", texts[0]):
+            found.setdefault(name)
+    names = {canonicalize_name(axis) for axis in axes}
+    return tuple(name for name in found if name not in names)
+
+
+def _package_of(module: str) -> str:
+    top = module.partition(".")[0]
+    return _PACKAGES.get(top) or canonicalize_name(top)
+
+
+def works(trial: PackagingTrial, stage: str) -> bool | None:
+    """Say whether a trial shows that the stage is passed (True) or dies (False); None where it shows neither.
+
+    What cannot be put together or installed says nothing, unless installing is what failed.
+    """
+    if trial.outcome == "passed":
+        return True
+    told = trial.stage != "resolve" and (trial.stage != "install" or stage == "install")
+    return False if told and trial.outcome in _DIED else None
+
+
+def finding_line(finding: PackagingFinding) -> str:
+    """Say what breaks a combination, in one line."""
+    name = finding.package
+    from_ = f"breaks from {name} {finding.breaks}"
+    if not finding.exact:
+        from_ += " or earlier"
+    beside = ", ".join(f"{other} {version}" for other, version in finding.together.items())
+    beside = f" beside {beside}" if beside else ""
+    return f"works with {name} {finding.works}, {from_}{beside} ({finding.tested} trials)"
+
+
+_RESULT_WORDS = {
+    "not_transitive": "it fails with the packages of {era} too",
+    "not_reproduced": "it works with the very packages it failed with",
+    "no_era": "the packages of its era cannot be had",
+    "not_isolated": "it works with the packages of {era}, and no package could be told to be behind it",
+    "unstable": "it works with the packages of {era}, and what breaks it did not come out the same twice",
+    "out_of_trials": "the trials ended before anything was found",
+    "infra": "could not be examined here, and will be tried again",
+}
+
+
+def packaging_lines(record: PackagingRecord) -> tuple[str, ...]:
+    """Say what examinations came to, a line a finding."""
+    lines = []
+    for examination in record.examinations:
+        where = examination.stage if examination.case is None else f"{examination.stage} of {examination.case}"
+        words = [finding_line(finding) for finding in examination.findings]
+        if not words:
+            words = [_RESULT_WORDS.get(examination.result, examination.result).format(era=record.era_as_of)]
+        lines += [f"{where}: {text}" for text in words]
+    return tuple(lines)

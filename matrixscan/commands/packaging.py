@@ -1,0 +1,66 @@
+"""Which package that is no axis broke a combination, for every combination whose failure smells of that."""
+
+from __future__ import annotations
+
+import msgspec
+
+from matrixscan.analysis.packaging import packaging_lines, smells
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
+from matrixscan.commands.scanning import tasks
+from matrixscan.commands.wide import joint_records
+from matrixscan.execution.packaging import examine, packaging_key
+from matrixscan.execution.task import Listener, Task
+from matrixscan.records.packaging import PackagingRecord
+from matrixscan.records.types import Record
+from matrixscan.store.packaging import PackagingReports
+from matrixscan.store.reports import Reports
+
+#: Environments that are tried for one combination.
+TRIALS = 20
+
+
+def packaging(request: Request, listener: Listener, *, trials: int = TRIALS) -> Outcome:
+    """Examine every selected combination whose record smells of packaging, and say what was found.
+
+    Args:
+        request: what was asked for.
+        listener: told about every step.
+        trials: environments that may be tried for each combination.
+    """
+    plans = load_plans(request)
+    if plans.full.matrix.plan == "factored":
+        return Outcome("The sides of a factored plan are no whole environments; scan with --joint.\n", 0)
+    if plans.full.matrix.releases.transitive == "era":
+        return Outcome("This matrix takes all other packages as of the era already.\n", 0)
+    found = examine_all(request, plans, listener, trials=trials)
+    lines = [f"{record.id}\n" + "".join(f"  {line}\n" for line in packaging_lines(record)) for record in found]
+    return Outcome("".join(lines) or "No failure smells of packaging.\n", 0)
+
+
+def examine_all(
+    request: Request, plans: Plans, listener: Listener, *, trials: int = TRIALS
+) -> tuple[PackagingRecord, ...]:
+    """Return the examinations of all selected combinations that smell of packaging; what is known is not done again."""
+    name = plans.full.matrix.name
+    records = {record.id: record for record in joint_records(plans, Reports(places().reports, name))}
+    suspected = [task for task in tasks(request, plans) if task.cell.id in records and smells(records[task.cell.id])]
+    if not suspected:
+        return ()
+    return tuple(_examined(task, records[task.cell.id], trials, listener) for task in suspected)
+
+
+def _examined(task: Task, record: Record, trials: int, listener: Listener) -> PackagingRecord:
+    from matrixscan.catalog.index import Index  # noqa: PLC0415  HTTP takes longer to import than most commands take
+
+    reports = PackagingReports(places().reports, task.matrix.name)
+    key = packaging_key(record, trials)
+    known = reports.read(record.id)
+    if known is not None and known.key == key:
+        return known
+    with Index() as index:
+        made = examine(task, record, smells(record), index, trials, listener)
+    # What the network or the disk spoilt is tried again.
+    spoilt = any(examination.result == "infra" for examination in made.examinations)
+    made = msgspec.structs.replace(made, key="" if spoilt else key)
+    reports.write(made)
+    return made
