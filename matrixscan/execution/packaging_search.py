@@ -16,7 +16,6 @@ from matrixscan.environment.lock import ResolutionError
 from matrixscan.errors import IndexUnreachableError
 from matrixscan.execution.packaging_trials import Laboratory, SpentError
 from matrixscan.execution.state import given
-from matrixscan.execution.task import Notice
 from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingTrial
 from matrixscan.records.types import Error
 
@@ -78,7 +77,7 @@ class Search:
             self._lab.era = self._lab.lock({}, self._as_of).packages
         except ResolutionError as error:
             raise EndedError("infra" if error.kind in {"IndexUnreachable", "Offline"} else "no_era") from error
-        self._say(f"{len(self._differing(self._today))} other packages since {self._as_of}")
+        self._lab.say(f"{len(self._differing(self._today))} other packages since {self._as_of}")
         if self._works(self._try("today", self._today)):
             raise EndedError("not_reproduced")
         found = self._works(self._try("era", {}, self._as_of))
@@ -140,7 +139,6 @@ class Search:
         with contextlib.suppress(SpentError):
             for closer in narrow(line, lambda version: self._works(at(version))):
                 flip = closer
-                self._say(f"{name}: {flip.works} works, {flip.breaks} breaks")
             for again in range(1, 1 + _CONFIRMATIONS):
                 sides = [self._works(at(version, "again", again)) for version in (flip.works, flip.breaks)]
                 if sides != [True, False]:
@@ -158,7 +156,7 @@ class Search:
             skipped=flip.mute,
             confirmed=confirmed,
         )
-        self._say(finding_line(finding))
+        self._lab.say(finding_line(finding))
         return finding
 
     def _rest(self, today: Mapping[str, str], pins: Mapping[str, str]) -> tuple[bool | None, Mapping[str, str]]:
@@ -195,6 +193,3 @@ class Search:
 
     def _try(self, purpose: str, pins: Mapping[str, str], as_of: str | None = None, again: int = 0) -> PackagingTrial:
         return self._lab.trial(purpose, pins, as_of, again)
-
-    def _say(self, text: str) -> None:
-        self._lab.listener(Notice(self._lab.task.cell.id, "packaging", text, 0.0))

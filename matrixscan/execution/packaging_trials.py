@@ -17,7 +17,7 @@ from matrixscan.execution.assemble import redactor
 from matrixscan.execution.requests import case_fields
 from matrixscan.execution.stages import build_environment, measure
 from matrixscan.execution.state import CellRun
-from matrixscan.execution.task import Listener, Task, resume_key
+from matrixscan.execution.task import Listener, Notice, Task, resume_key
 from matrixscan.harness.protocol import STAGES
 from matrixscan.records.packaging import PackagingTrial
 from matrixscan.records.types import Error
@@ -25,6 +25,7 @@ from matrixscan.store.files import write_atomically
 from matrixscan.store.packaging import KeptTrials
 from matrixscan.store.work import CellWork
 
+_SPELLED_OUT = 4  # packages in a line
 _WORDS = 2000  # characters of an error: a failure of dynamo's alone is longer than all trials should be
 
 
@@ -93,6 +94,7 @@ class Laboratory:
         """Find the folders."""
         self._work = CellWork(self.task.places.work, self.task.matrix.name, self.task.cell.id)
         self._kept = KeptTrials(self._work.folder / "trials")
+        self._began = time.monotonic()
 
     def lock(self, pins: Mapping[str, str], as_of: str | None = None) -> LockFile:
         """Return what the combination is with these releases; asked for once.
@@ -145,7 +147,12 @@ class Laboratory:
         trial = msgspec.structs.replace(trial, purpose=purpose, moved=moved(self.era, installed))
         self._known[key] = trial
         self.trials.append(trial)
+        self.say(_told(trial, f"{self.ran} of {self.budget}"))
         return trial
+
+    def say(self, text: str) -> None:
+        """Tell whoever listens."""
+        self.listener(Notice(self.task.cell.id, "trial", text, time.monotonic() - self._began))
 
     def _key(self, pins: Mapping[str, str], as_of: str | None, again: int) -> str:
         case, probe = self.task.selected[0], self.task.probes[0]
@@ -160,7 +167,7 @@ class Laboratory:
 
     def _tried(self, pins: Mapping[str, str], as_of: str | None, again: int) -> PackagingTrial:
         began = time.monotonic()
-        run = _Watch(self.task, self._work, self.listener, stage=self.stage)
+        run = _Watch(self.task, self._work, _silent, stage=self.stage)
         try:
             run.lock = self.lock(pins, as_of)
         except ResolutionError as error:
@@ -207,6 +214,17 @@ class Laboratory:
         if end and (stage is None or STAGES.index(stage) > STAGES.index(self.stage)):
             return _End("passed", None, None)
         return _End(end.get("outcome", "infra"), stage, msgspec.convert(end.get("error"), Error | None))
+
+
+def _silent(_: Notice) -> None:
+    """Say nothing of the stages of a trial: its outcome is one line."""
+
+
+def _told(trial: PackagingTrial, count: str) -> str:
+    releases = [name if version is None else f"{name} {version}" for name, version in trial.moved.items()]
+    what = ", ".join(releases) if len(releases) <= _SPELLED_OUT else f"{len(releases)} other packages"
+    end = trial.outcome if trial.stage is None else f"{trial.stage} {trial.outcome}"
+    return f"{count}: {trial.purpose}: {what or 'as of the era'}: {end}"
 
 
 def moved(era: Mapping[str, str], packages: Mapping[str, str]) -> dict[str, str | None]:
