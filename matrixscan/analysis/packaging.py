@@ -42,6 +42,7 @@ _NAMED = (
 _SHORTEST_WORD = 4  # package names that may stand for themselves in an error: shorter ones are words
 _DIED = ("failed", "crashed")
 _UNDECIDED = ("skipped", "infeasible", "infra")
+_OF_THE_MODEL = ("build", "eager")
 #: Stages of a case where what is installed can be at fault; a comparison got through all packages.
 _DEADLY = CASE_STAGES[: CASE_STAGES.index("compare")]
 
@@ -70,7 +71,7 @@ def smells(record: Record) -> tuple[Suspicion, ...]:
         if broken.error is not None and broken.error.type == "VersionMismatch":
             return ()  # the axis itself is not the release it claims to be
         words = [broken.error.message if broken.error else "", broken.log or ""]
-        return (Suspicion(broken.stage, None, broken.error, _suspects(words, record)),)
+        return (Suspicion(broken.stage, None, broken.error, _suspects(words, record, broken.stage)),)
     found: dict[tuple[str, tuple[str, ...]], Suspicion] = {}
     for suspicion in _of_cases(record):
         found.setdefault((suspicion.stage, suspicion.suspects), suspicion)
@@ -85,7 +86,7 @@ def _of_cases(record: Record) -> Iterator[Suspicion]:
         ((stage, _), *others) = ends
         if others or stage not in _DEADLY or any(case.outcome not in _DIED for case in cases):
             continue
-        named = [_suspects([case.error.message if case.error else ""], record) for case in cases]
+        named = [_suspects([case.error.message if case.error else ""], record, str(stage)) for case in cases]
         common = tuple(name for name in named[0] if all(name in names for names in named))
         if common:
             cheapest = min(cases, key=_cost)
@@ -96,9 +97,11 @@ def _cost(case: CaseRecord) -> tuple[float, float]:
     return float(case.facts.get("eager_ms", 0.0)), sum(case.seconds.values())
 
 
-def _suspects(texts: Sequence[str], record: Record) -> tuple[str, ...]:
+def _suspects(texts: Sequence[str], record: Record, stage: str) -> tuple[str, ...]:
     packages = record.lock.packages if record.lock else {}
-    return suspects(texts, packages, record.axes)
+    found = suspects(texts, packages, record.axes)
+    # What a model's own source imports and nothing here requires is missing in every era.
+    return tuple(name for name in found if name in packages or stage not in _OF_THE_MODEL)
 
 
 def suspects(texts: Sequence[str], packages: Collection[str], axes: Collection[str]) -> tuple[str, ...]:

@@ -1,12 +1,6 @@
 """The lock of a matrix, made by the real command from an index on this machine."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "catalog"))
-
 from fake_index import FakeIndex
 
 from matrixscan import commands
