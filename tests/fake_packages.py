@@ -5,6 +5,8 @@ wrong is a word of the model: `bad-export` comes out wrong of torch 900.2, `bad-
 cannot be exported by torch 900.1.
 """
 
+import textwrap
+
 from cheap_project import write_wheel
 
 TORCHES = RUNTIMES = ("900.1", "900.2")
@@ -161,16 +163,30 @@ def write_packages(folder, torches=TORCHES, runtimes=RUNTIMES):
     """Put the wheels into a folder."""
     numpy = [f"numpy=={NUMPY}"]
     for version in torches:
-        files = {
-            "torch/__init__.py": _TORCH,
-            "torch/nn.py": "",
-            "torch/onnx/__init__.py": _EXPORT,
-            "torch/onnx/_constants.py": "ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET = 17\n",
-        }
-        files = {path: text.replace("@VERSION@", version) for path, text in files.items()}
-        files["torch/onnx/_constants.py"] = "ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET = 17\n"
-        write_wheel(folder, "torch", version, files, numpy)
+        write_wheel(folder, "torch", version, _torch_files(version), numpy)
     write_wheel(folder, "onnx", "900.1", {"onnx/__init__.py": _ONNX.replace("@VERSION@", "900.1")}, numpy)
     for version in runtimes:
         source = _RUNTIME.replace("@VERSION@", version)
         write_wheel(folder, "onnxruntime", version, {"onnxruntime/__init__.py": source}, numpy)
+
+
+def sources(before_export="", before_import=""):
+    """Yield name, requirements and files of each package in release 900.1.
+
+    Args:
+        before_export: source that torch runs first in every export.
+        before_import: source that onnx runs first when it is imported.
+    """
+    files = _torch_files("900.1")
+    begin = files["torch/onnx/__init__.py"].index('    print("EXPORTED"')
+    export = files["torch/onnx/__init__.py"]
+    files["torch/onnx/__init__.py"] = export[:begin] + textwrap.indent(before_export, "    ") + export[begin:]
+    yield "torch", (), files
+    yield "onnx", (), {"onnx/__init__.py": before_import + _ONNX.replace("@VERSION@", "900.1")}
+    yield "onnxruntime", (), {"onnxruntime/__init__.py": _RUNTIME.replace("@VERSION@", "900.1")}
+
+
+def _torch_files(version):
+    files = {"torch/__init__.py": _TORCH, "torch/nn.py": "", "torch/onnx/__init__.py": _EXPORT}
+    files = {path: text.replace("@VERSION@", version) for path, text in files.items()}
+    return files | {"torch/onnx/_constants.py": "ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET = 17\n"}

@@ -12,12 +12,10 @@ from matrixscan.analysis.packaging import Suspicion
 from matrixscan.catalog.lock import Source
 from matrixscan.environment.create import remove
 from matrixscan.environment.harness import harness_digest
-from matrixscan.errors import IndexUnreachableError
 from matrixscan.execution.packaging_search import Search
 from matrixscan.execution.packaging_trials import Laboratory
 from matrixscan.execution.state import given, utc_now
 from matrixscan.execution.task import Listener, Options, Places, Task
-from matrixscan.plan.expand import era_of
 from matrixscan.plan.types import Case
 from matrixscan.records.packaging import SCHEMA_VERSION, PackagingRecord
 from matrixscan.records.types import Record
@@ -52,15 +50,15 @@ def examine(
     work.lock.parent.mkdir(parents=True, exist_ok=True)
     today = given(record.lock).packages
     with filelock.FileLock(work.lock):
-        as_of = _as_of(task, source)
+        as_of: str | None = None
         era: dict[str, str] = {}
         examinations = []
         for suspicion in suspicions:
             lab = _laboratory(task, record, suspicion, budget, listener)
-            search = Search(lab, suspicion, source, today, as_of)
+            search = Search(lab, suspicion, source, today)
             examinations.append(search.run())
             budget -= lab.ran
-            era = era or lab.era
+            era, as_of = era or lab.era, as_of or search.as_of
         remove(work.environment)
         work.forget_runs()
     return PackagingRecord(
@@ -79,15 +77,6 @@ def examine(
         started=started,
         finished=utc_now(),
     )
-
-
-def _as_of(task: Task, source: Source) -> str | None:
-    """Return the day of the combination's era; None where nobody can say."""
-    try:
-        releases = source.releases([name for name in task.cell.axes if name != "python"], absent=True)
-    except IndexUnreachableError:
-        return None
-    return era_of(task.cell.axes, releases, task.matrix.releases.era_grace)
 
 
 def _laboratory(task: Task, record: Record, suspicion: Suspicion, budget: int, listener: Listener) -> Laboratory:

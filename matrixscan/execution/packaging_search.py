@@ -16,6 +16,7 @@ from matrixscan.environment.lock import ResolutionError
 from matrixscan.errors import IndexUnreachableError
 from matrixscan.execution.packaging_trials import Laboratory, SpentError
 from matrixscan.execution.state import given
+from matrixscan.plan.expand import era_of
 from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingTrial
 from matrixscan.records.types import Error
 
@@ -36,12 +37,10 @@ class _Cause(NamedTuple):
 class Search:
     """The search for one failure."""
 
-    def __init__(
-        self, lab: Laboratory, suspicion: Suspicion, source: Source, today: Mapping[str, str], as_of: str | None
-    ) -> None:
-        self._lab, self._suspicion, self._source = lab, suspicion, source
-        self._today, self._as_of = today, as_of
+    def __init__(self, lab: Laboratory, suspicion: Suspicion, source: Source, today: Mapping[str, str]) -> None:
+        self._lab, self._suspicion, self._source, self._today = lab, suspicion, source, today
         self._findings: list[PackagingFinding] = []
+        self.as_of: str | None = None  # the day of the era, once it is known
 
     def run(self) -> PackagingExamination:
         """Return what was tried and what came of it."""
@@ -55,7 +54,7 @@ class Search:
             result = "out_of_trials"
         except (NoInterpreterError, IndexUnreachableError):
             result = "infra"
-        if any(trial.outcome == "infra" for trial in self._lab.trials) and result != "no_era":
+        if any(trial.outcome == "infra" for trial in self._lab.trials):
             result = "infra"  # what could not be tried may have been the answer
         elif self._findings:
             result = "found"
@@ -71,16 +70,20 @@ class Search:
 
     def _start(self) -> None:
         """Try the combination as it was, and with the packages of its era."""
-        if self._as_of is None:
+        task = self._lab.task
+        releases = self._source.releases([name for name in task.cell.axes if name != "python"], absent=True)
+        self.as_of = era_of(task.cell.axes, releases, task.matrix.releases.era_grace)
+        if self.as_of is None:
             raise EndedError("no_era")
         try:
-            self._lab.era = self._lab.lock({}, self._as_of).packages
+            self._lab.era = self._lab.lock({}, self.as_of).packages
         except ResolutionError as error:
-            raise EndedError("infra" if error.kind in {"IndexUnreachable", "Offline"} else "no_era") from error
-        self._lab.say(f"{len(self._differing(self._today))} other packages since {self._as_of}")
+            undated = error.kind == "FilteredByDate"
+            raise EndedError("infra" if error.outcome == "infra" and not undated else "no_era") from error
+        self._lab.say(f"{len(self._differing(self._today))} other packages since {self.as_of}")
         if self._works(self._try("today", self._today)):
             raise EndedError("not_reproduced")
-        found = self._works(self._try("era", {}, self._as_of))
+        found = self._works(self._try("era", {}, self.as_of))
         if not found:
             raise EndedError("no_era" if found is None else "not_transitive")
 
@@ -88,10 +91,11 @@ class Search:
         """Find a cause, then look whether the rest works without it, and go on while it does not."""
         today, pins = self._today, dict[str, str]()
         while True:
-            findings = self._releases(_Cause(self._isolated(today), today))
-            pins |= {finding.package: finding.works for finding in findings[:1]}
+            known = len(self._findings)
+            self._releases(_Cause(self._isolated(today), today))
+            pins[self._findings[known].package] = self._findings[known].works
             rest, today = self._rest(today, pins)
-            self._findings += [msgspec.structs.replace(finding, rest=rest) for finding in findings]
+            self._findings[known:] = [msgspec.structs.replace(f, rest=rest) for f in self._findings[known:]]
             if rest is not False:
                 return
 
@@ -110,24 +114,23 @@ class Search:
 
         return isolate(differing, outcome, close, self._suspicion.suspects)
 
-    def _releases(self, cause: _Cause) -> list[PackagingFinding]:
-        """Return the flip of each package of a cause, the others of it at today's release."""
+    def _releases(self, cause: _Cause) -> None:
+        """Find the flip of each package of a cause, the others of it at today's release."""
         if self._works(self._try("moved", self._pins(cause.moved, cause.today))) is not False:
             raise EndedError("not_isolated")
         known = self._source.releases(sorted(cause.moved), absent=True)
         named = [name for name in self._suspicion.suspects if name in cause.moved]
-        found = []
+        before = len(self._findings)
         for name in dict.fromkeys([*named, *sorted(cause.moved)]):
             others = cause.moved - {name}
             if others and not self._works(self._try("moved", self._pins(others, cause.today))):
                 continue  # it only came along: without it nothing fits together
             line = between(known.get(name, ()), self._lab.era[name], cause.today[name], self._lab.task.cell.python)
-            found.append(self._flip(name, line, {other: cause.today[other] for other in sorted(others)}, cause))
-        if not found:
+            self._findings.append(self._flip(name, line, cause))
+        if len(self._findings) == before:
             raise EndedError("not_isolated")
-        return found
 
-    def _flip(self, name: str, line: tuple[str, ...], together: dict[str, str], cause: _Cause) -> PackagingFinding:
+    def _flip(self, name: str, line: tuple[str, ...], cause: _Cause) -> PackagingFinding:
         """Bisect over the releases of a package, and try both sides of the flip once more."""
 
         def at(version: str, purpose: str = "release", again: int = 0) -> PackagingTrial:
@@ -144,20 +147,30 @@ class Search:
                 if sides != [True, False]:
                     raise EndedError("unstable")
                 confirmed += 1
+        others = {other: cause.today[other] for other in sorted(cause.moved - {name})}
+        needed = self._needed(name, flip.breaks, cause) if others else False
         finding = PackagingFinding(
             package=name,
             works=flip.works,
             breaks=flip.breaks,
             tested=self._lab.ran,
-            era_as_of=given(self._as_of),
+            era_as_of=given(self.as_of),
             error=self._error_of(name, flip.breaks),
-            together=together,
+            together=others if needed else {},
+            along=others if needed is None else {},
             exact=flip.exact,
             skipped=flip.mute,
             confirmed=confirmed,
         )
         self._lab.say(finding_line(finding))
         return finding
+
+    def _needed(self, name: str, breaks: str, cause: _Cause) -> bool | None:
+        """Tell whether a release breaks it only beside the others; None where they cannot be left as they were."""
+        try:
+            return self._works(self._try("alone", self._pins(frozenset(), cause.today) | {name: breaks}))
+        except SpentError:
+            return None
 
     def _rest(self, today: Mapping[str, str], pins: Mapping[str, str]) -> tuple[bool | None, Mapping[str, str]]:
         """Tell whether everything else may be as of today, and return what was tried."""

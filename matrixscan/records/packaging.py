@@ -30,7 +30,7 @@ RESULTS = (
 class PackagingTrial(msgspec.Struct, frozen=True, omit_defaults=True):
     """One environment that was tried: the packages of the era but for those in `moved`."""
 
-    purpose: str  # today, era, moved, release, again, rest
+    purpose: str  # today, era, moved, release, again, alone, rest
     moved: dict[str, str | None]  # package -> version; None: is not there
     outcome: str
     stage: str | None = None  # where it ended; None: the failing stage was passed
@@ -48,7 +48,8 @@ class PackagingFinding(msgspec.Struct, frozen=True, omit_defaults=True):
     tested: int  # trials so far
     era_as_of: str
     error: Error | None = None  # what the first breaking release says
-    together: dict[str, str] = {}  # packages without whose move it does not break
+    together: dict[str, str] = {}  # releases beside which alone it breaks
+    along: dict[str, str] = {}  # releases that moved along, for nothing fits together without
     exact: bool = True  # no release between the two is left to try
     skipped: tuple[str, ...] = ()  # releases between the two that cannot be had or tell nothing
     confirmed: int = 1  # how often each side came out so, each time in a new environment
