@@ -56,11 +56,16 @@ class Suspicion(msgspec.Struct, frozen=True):
     suspects: tuple[str, ...]  # packages that the words name, the likeliest first; may be empty
 
 
-def smells(record: Record) -> tuple[Suspicion, ...]:
+def smells(record: Record, log: str = "") -> tuple[Suspicion, ...]:
     """Return the failures of a record that smell of packaging, each once.
 
     An install or import that fails always does. Cases do where all of an exporter die at one stage, of one type of
-    error, whose words point at a package that is no axis. Sides of a factored plan are no whole environments.
+    error, and the words of each, or else the log, point at a package that is no axis. Sides of a factored plan are no
+    whole environments.
+
+    Args:
+        record: of a combination.
+        log: what the packages under test printed.
     """
     if record.evidence != "joint" or record.lock is None:
         return ()
@@ -73,12 +78,18 @@ def smells(record: Record) -> tuple[Suspicion, ...]:
         words = [broken.error.message if broken.error else "", broken.log or ""]
         return (Suspicion(broken.stage, None, broken.error, _suspects(words, record, broken.stage)),)
     found: dict[tuple[str, tuple[str, ...]], Suspicion] = {}
-    for suspicion in _of_cases(record):
+    for suspicion in _of_cases(record, _telling(log)):
         found.setdefault((suspicion.stage, suspicion.suspects), suspicion)
     return tuple(found.values())
 
 
-def _of_cases(record: Record) -> Iterator[Suspicion]:
+def _telling(log: str) -> str:
+    """Return the lines of a log that say what is wrong with a package: frames of warnings name anyone."""
+    patterns = [*_NAMED[:-1], *(re.compile(pattern) for _, pattern in _TELLTALES)]
+    return "\n".join(line for line in log.splitlines() if any(pattern.search(line) for pattern in patterns))
+
+
+def _of_cases(record: Record, log: str) -> Iterator[Suspicion]:
     decided = [case for case in record.cases if case.outcome not in _UNDECIDED and not case.witness]
     for exporter in dict.fromkeys(case.exporter for case in decided):
         cases = [case for case in decided if case.exporter == exporter]
@@ -88,6 +99,7 @@ def _of_cases(record: Record) -> Iterator[Suspicion]:
             continue
         named = [_suspects([case.error.message if case.error else ""], record, str(stage)) for case in cases]
         common = tuple(name for name in named[0] if all(name in names for names in named))
+        common = common or _suspects(["", log], record, str(stage))
         if common:
             cheapest = min(cases, key=_cost)
             yield Suspicion(str(stage), cheapest.id, cheapest.error, common)
@@ -143,6 +155,11 @@ def works(trial: PackagingTrial, stage: str) -> bool | None:
         return True
     told = trial.stage != "resolve" and (trial.stage != "install" or stage == "install")
     return False if told and trial.outcome in _DIED else None
+
+
+def holds(made: PackagingRecord, record: Record) -> bool:
+    """Tell whether an examination is of what a record says: the same harness and packages."""
+    return record.lock is not None and made.today == record.lock.packages and made.harness == record.harness
 
 
 def finding_line(finding: PackagingFinding) -> str:

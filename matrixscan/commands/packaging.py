@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from matrixscan.analysis.packaging import packaging_lines, smells
+from matrixscan.analysis.packaging import Suspicion, packaging_lines, smells
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
 from matrixscan.commands.scanning import tasks
 from matrixscan.commands.wide import joint_records
@@ -41,24 +41,34 @@ def examine_all(
     request: Request, plans: Plans, listener: Listener, *, trials: int = TRIALS
 ) -> tuple[PackagingRecord, ...]:
     """Return the examinations of all selected combinations that smell of packaging; what is known is not done again."""
-    name = plans.full.matrix.name
-    records = {record.id: record for record in joint_records(plans, Reports(places().reports, name))}
-    suspected = [task for task in tasks(request, plans) if task.cell.id in records and smells(records[task.cell.id])]
-    if not suspected:
-        return ()
-    return tuple(_examined(task, records[task.cell.id], trials, listener) for task in suspected)
+    reports = Reports(places().reports, plans.full.matrix.name)
+    records = {record.id: record for record in joint_records(plans, reports)}
+    found = []
+    for task in tasks(request, plans):
+        record = records.get(task.cell.id)
+        if record is None:
+            continue
+        log = reports.log_path(record.id)
+        suspicions = smells(record, log.read_text(encoding="utf-8") if log.is_file() else "")
+        if suspicions:
+            found.append(_examined(task, record, suspicions, trials, listener))
+        else:
+            PackagingReports(places().reports, record.matrix).forget(record.id)
+    return tuple(found)
 
 
-def _examined(task: Task, record: Record, trials: int, listener: Listener) -> PackagingRecord:
+def _examined(
+    task: Task, record: Record, suspicions: tuple[Suspicion, ...], trials: int, listener: Listener
+) -> PackagingRecord:
     from matrixscan.catalog.index import Index  # noqa: PLC0415  HTTP takes longer to import than most commands take
 
-    reports = PackagingReports(places().reports, task.matrix.name)
+    reports = PackagingReports(places().reports, record.matrix)
     key = packaging_key(record, trials)
     known = reports.read(record.id)
     if known is not None and known.key == key:
         return known
     with Index() as index:
-        made = examine(task, record, smells(record), index, trials, listener)
+        made = examine(task, record, suspicions, index, trials, listener)
     # What the network or the disk spoilt is tried again.
     spoilt = any(examination.result == "infra" for examination in made.examinations)
     made = msgspec.structs.replace(made, key="" if spoilt else key)

@@ -41,6 +41,10 @@ class PackagingReports:
         """Store a record."""
         write_atomically(self.path(record.id), encode_packaging(record))
 
+    def forget(self, cell: str) -> None:
+        """Delete the record of a combination whose failure is gone."""
+        self.path(cell).unlink(missing_ok=True)
+
 
 class KeptTrials:
     """Trials by the digest of all that decides their outcome, so that an interrupted search goes on where it was."""

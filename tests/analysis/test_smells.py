@@ -1,7 +1,8 @@
+import msgspec
 import pytest
 from record_samples import MISMATCH, case, infeasible, mismatch, record
 
-from matrixscan.analysis.packaging import finding_line, packaging_lines, smells, suspects, works
+from matrixscan.analysis.packaging import finding_line, holds, packaging_lines, smells, suspects, works
 from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingRecord, PackagingTrial
 from matrixscan.records.types import Error, Lock, StageRecord
 
@@ -166,6 +167,27 @@ FINDING = PackagingFinding("tablet", "1.4.1", "1.5.0", 9, "2023-08-31")
 def test_a_finding_is_one_line(more, expected):
     fields = {name: getattr(FINDING, name) for name in FINDING.__struct_fields__}
     assert finding_line(PackagingFinding(**(fields | more))) == expected
+
+
+def test_a_log_names_what_the_words_of_the_cases_do_not():
+    # Said by ONNX Runtime 1.16 with NumPy 2, whose import passes all the same.
+    cases = [dead("module 'onnxruntime' has no attribute 'InferenceSession'", "AttributeError", stage="load")]
+    broken = record(cases=cases, lock=lock())
+    warned = 'File "<env>/site-packages/sympy/a.py", line 1\nAttributeError: _ARRAY_API not found\n'
+    assert smells(broken) == ()
+    assert smells(broken, 'File "<env>/site-packages/sympy/a.py", line 1\nUserWarning: numpy is slow') == ()
+    (found,) = smells(broken, warned)
+    assert (found.stage, found.suspects) == ("load", ("numpy",))
+    assert smells(record(cases=[case()], lock=lock()), warned) == ()
+
+
+def test_an_examination_holds_for_the_packages_and_the_harness_it_was_of():
+    fields = dict.fromkeys(PackagingRecord.__struct_fields__, "")
+    made = PackagingRecord(**(fields | {"today": PACKAGES, "harness": "h"}))
+    assert holds(made, record(lock=lock()))
+    assert not holds(made, record(lock=lock(numpy="2")))
+    assert not holds(msgspec.structs.replace(made, harness="other"), record(lock=lock()))
+    assert not holds(made, record(lock=None))
 
 
 def test_every_examination_is_said():

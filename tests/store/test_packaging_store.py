@@ -19,6 +19,9 @@ def test_what_is_written_is_read_again(tmp_path):
     assert reports.read(record.id) == record
     assert reports.read_all() == {record.id: record}
     assert reports.path(record.id).read_bytes() == GOLDEN.read_bytes()
+    reports.forget(record.id)
+    reports.forget(record.id)
+    assert reports.read_all() == {}
 
 
 def test_a_damaged_file_names_its_path(tmp_path):
