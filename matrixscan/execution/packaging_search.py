@@ -52,7 +52,7 @@ class Search:
             result = str(end)
         except SpentError:
             result = "out_of_trials"
-        except (NoInterpreterError, IndexUnreachableError):
+        except (NoInterpreterError, IndexUnreachableError, ResolutionError):
             result = "infra"
         if any(trial.outcome == "infra" for trial in self._lab.trials):
             result = "infra"  # what could not be tried may have been the answer
