@@ -101,15 +101,33 @@ def closed(
     both = era.keys() & today.keys()
     while True:
         at = {name: today[name] if name in moved else era[name] for name in both}
+        at |= {name: today[name] for name in _brought(moved, era, today, requires, python)}
         more = set()
         for name, version in at.items():
+            fresh = name in moved or name not in both
             for requirement in _applying((requires.get(name) or {}).get(version) or (), python):
                 other = canonicalize_name(requirement.name)
                 if other in both and not allows(str(requirement.specifier), at[other]):
-                    more |= {name, other} if (name in moved) != (other in moved) else set()
+                    more |= {name, other} & both if fresh != (other in moved) else set()
         if more <= moved:
             return moved
         moved |= more
+
+
+def _brought(
+    moved: Moved, era: Mapping[str, str], today: Mapping[str, str], requires: Requires, python: Mapping[str, str]
+) -> set[str]:
+    """Return the packages that the era did not have and that these bring along."""
+    found: set[str] = set()
+    ahead = list(moved)
+    while ahead:
+        name = ahead.pop()
+        for requirement in _applying((requires.get(name) or {}).get(today[name]) or (), python):
+            other = canonicalize_name(requirement.name)
+            if other in today and other not in era and other not in found:
+                found.add(other)
+                ahead.append(other)
+    return found
 
 
 def _applying(texts: Iterable[str], python: Mapping[str, str]) -> Iterator[Requirement]:

@@ -190,6 +190,8 @@ def packaging_lines(record: PackagingRecord) -> tuple[str, ...]:
     for examination in record.examinations:
         where = examination.stage if examination.case is None else f"{examination.stage} of {examination.case}"
         words = [finding_line(finding) for finding in examination.findings]
+        if words and examination.findings[-1].rest is False:
+            words.append("something else breaks it too, and was not found")
         if not words:
             words = [_RESULT_WORDS.get(examination.result, examination.result).format(era=record.era_as_of)]
         lines += [f"{where}: {text}" for text in words]

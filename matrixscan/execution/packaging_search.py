@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from matrixscan.analysis.culprits import Bracket, Moved, between, closed, isolate, narrow
-from matrixscan.analysis.packaging import Suspicion, finding_line, works
+from matrixscan.analysis.packaging import Suspicion, finding_line, suspects, works
 from matrixscan.catalog.lock import Source
 from matrixscan.environment.interpreters import NoInterpreterError
 from matrixscan.environment.lock import ResolutionError
@@ -40,6 +40,7 @@ class Search:
     def __init__(self, lab: Laboratory, suspicion: Suspicion, source: Source, today: Mapping[str, str]) -> None:
         self._lab, self._suspicion, self._source, self._today = lab, suspicion, source, today
         self._findings: list[PackagingFinding] = []
+        self._suspects = suspicion.suspects
         self.as_of: str | None = None  # the day of the era, once it is known
 
     def run(self) -> PackagingExamination:
@@ -98,12 +99,16 @@ class Search:
             self._findings[known:] = [msgspec.structs.replace(f, rest=rest) for f in self._findings[known:]]
             if rest is not False:
                 return
+            error = self._lab.trials[-1].error
+            self._suspects = suspects([error.message if error else ""], today, self._lab.task.cell.axes)
 
     def _isolated(self, today: Mapping[str, str]) -> Moved:
         differing = self._differing(today)
         if not differing:
             raise EndedError("not_isolated")
-        requires = self._source.requires({name: {self._lab.era[name], today[name]} for name in differing})
+        wanted = {name: {self._lab.era[name], today[name]} for name in differing}
+        new = {name: {version} for name, version in today.items() if name not in self._lab.era}
+        requires = self._source.requires(wanted | new)
         python = self._python()
 
         def close(moved: Moved) -> Moved:
@@ -112,14 +117,14 @@ class Search:
         def outcome(moved: Moved) -> bool | None:
             return self._works(self._try("moved", self._pins(moved, today)))
 
-        return isolate(differing, outcome, close, self._suspicion.suspects)
+        return isolate(differing, outcome, close, self._suspects)
 
     def _releases(self, cause: _Cause) -> None:
         """Find the flip of each package of a cause, the others of it at today's release."""
         if self._works(self._try("moved", self._pins(cause.moved, cause.today))) is not False:
             raise EndedError("not_isolated")
         known = self._source.releases(sorted(cause.moved), absent=True)
-        named = [name for name in self._suspicion.suspects if name in cause.moved]
+        named = [name for name in self._suspects if name in cause.moved]
         before = len(self._findings)
         for name in dict.fromkeys([*named, *sorted(cause.moved)]):
             others = cause.moved - {name}

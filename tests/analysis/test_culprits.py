@@ -138,6 +138,13 @@ def test_what_fits_nothing_else_moves_along(moved, requires, expected):
     assert closed(frozenset(moved), era, today, requires, PYTHON) == expected
 
 
+def test_what_a_new_package_asks_for_moves_along_once_somebody_brings_it():
+    era, today = dict.fromkeys("abc", "1"), dict.fromkeys("abcnm", "2")
+    requires = {"a": {"2": ("n",)}, "n": {"2": ("m",)}, "m": {"2": ("b>=2",)}}
+    assert closed(frozenset("a"), era, today, requires, PYTHON) == {"a", "b"}
+    assert closed(frozenset("c"), era, today, requires, PYTHON) == {"c"}
+
+
 def test_closing_changes_nothing_that_is_closed():
     requires = {"a": {"2": ("b>=2",)}, "b": {"1": ("c<2",)}}
     era, today = dict.fromkeys("abc", "1"), dict.fromkeys("abc", "2")

@@ -194,6 +194,7 @@ def test_every_examination_is_said():
     examinations = (
         PackagingExamination("import", None, None, (), "found", (FINDING, FINDING)),
         PackagingExamination("export", "p/v/dynamo", None, (), "not_transitive"),
+        PackagingExamination("install", None, None, (), "found", (msgspec.structs.replace(FINDING, rest=False),)),
     )
     fields = dict.fromkeys(PackagingRecord.__struct_fields__, "")
     lines = packaging_lines(PackagingRecord(**(fields | {"examinations": examinations, "era_as_of": "2023-08-31"})))
@@ -201,4 +202,6 @@ def test_every_examination_is_said():
         f"import: {finding_line(FINDING)}",
         f"import: {finding_line(FINDING)}",
         "export of p/v/dynamo: it fails with the packages of 2023-08-31 too",
+        f"install: {finding_line(FINDING)}",
+        "install: something else breaks it too, and was not found",
     )
