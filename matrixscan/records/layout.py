@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-_CASES = frozenset({"cases", "trials"})
+_CASES = frozenset({"cases"})
 
 
 def layout(value: Any, depth: int = 0, *, lines: Collection[str] = _CASES) -> str:

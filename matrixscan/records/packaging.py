@@ -90,7 +90,7 @@ class PackagingRecord(msgspec.Struct, frozen=True):
 def encode_packaging(record: PackagingRecord) -> bytes:
     """Encode a record as JSON with sorted keys."""
     plain = msgspec.json.decode(msgspec.json.encode(record, order="sorted"))
-    return layout(plain).encode() + b"\n"
+    return layout(plain, lines={"trials"}).encode() + b"\n"
 
 
 def decode_packaging(text: bytes, path: Path) -> PackagingRecord:
