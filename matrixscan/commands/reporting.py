@@ -11,6 +11,7 @@ import msgspec
 from matrixscan.analysis.causes import load_causes
 from matrixscan.analysis.explanation import explained
 from matrixscan.analysis.judge import GOOD, UNKNOWN
+from matrixscan.analysis.packaging import holds
 from matrixscan.analysis.view import ScanView, build_view
 from matrixscan.commands.factored import is_factored, side_record
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
@@ -96,13 +97,14 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         infeasible=plan.infeasible,
     )
     causes = load_causes(Path(matrix.path).parent / CAUSES)
-    return explained(view, _diagnoses(plan), _packaging(plan), causes)
+    return explained(view, _diagnoses(plan), _packaging(plan, wanted), causes)
 
 
-def _packaging(plan: Plan) -> dict[str, PackagingRecord]:
-    """Return what was tried for combinations that die in a package that is no axis."""
+def _packaging(plan: Plan, records: Sequence[Record]) -> dict[str, PackagingRecord]:
+    """Return what was tried for combinations that die in a package that is no axis, where it is of their records."""
     known = PackagingReports(places().reports, plan.matrix.name)
-    return {cell.id: record for cell in plan.cells if (record := known.read(cell.id)) is not None}
+    found = ((record, known.read(record.id)) for record in records)
+    return {record.id: made for record, made in found if made is not None and holds(made, record)}
 
 
 def _diagnoses(plan: Plan) -> dict[str, DiagnosisRecord]:
