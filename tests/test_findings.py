@@ -39,7 +39,7 @@ def test_the_page_tells_the_flips_of_the_records(reports):
     text = findings.rendered(reports)
     assert "`reports/eras/flips.json`" in text
     assert "- Measured from 2026-" in text
-    assert "- **ecapa** (pnnx, fp16, in ncnn), pnnx 20260526 → 20261020: `compare: mismatch` → `ok`: 6 cases" in text
+    assert "- **ecapa** (pnnx, fp16, in ncnn), pnnx 20260526 → 20261020: `compare: precision` → `ok`: 6 cases" in text
     assert "Agreement" not in text
     assert findings.rendered(reports) == text
 

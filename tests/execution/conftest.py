@@ -44,7 +44,8 @@ class Project:
         axes = axes or {"iniconfig": "2.0.0", "numpy": "1.24.4", "faketensors": "1.0"}
         rows = "".join(f'{name} = "{version}"\n' for name, version in {"python": python, **axes}.items())
         judge = [f"../probes/{name}.py" for name in probes]
-        text = f"[[combinations]]\n{rows}\n[probes]\njudge = {judge}\n[cases]\n"
+        # The stand-ins know no convolution, which the real controls are made of.
+        text = f"controls = false\n[[combinations]]\n{rows}\n[probes]\njudge = {judge}\n[cases]\n"
         text += f'exporters = ["torchscript"]\nopsets = {{ torchscript = [13] }}\n{tables}'
         self._write("matrices/cheap.toml", text)
 
