@@ -25,6 +25,12 @@ from matrixscan.store.published import published_records  # noqa: E402
 
 UNTOUCHED = "untouched"
 
+#: What was seen when a miss was looked at.
+_LOOKED_AT = {
+    "narrow_integers": "ONNX Runtime 1.16.1 leaves the narrow cast out when it loads the model, also with its "
+    "optimisations off, and so computes what is right; 1.31.1 and ONNX's reference evaluator do not.",
+}
+
 _HEAD = """# Seeded faults: is a broken artifact found?
 
 Generated from the records in `reports/faults/` by `nox -s readme`; `nox -s scan -- matrices/faults.toml` measures
@@ -46,7 +52,7 @@ class Injection(msgspec.Struct, frozen=True):
     opset: int
     verdict: str
     how: str  # stage: reason of what failed
-    margin: float | None  # the smallest of its outputs; of a bad lane, of those that failed
+    margin: float | None  # the smallest of its outputs; of a bad lane, of those with wrong values
     failed: int  # of its cases
     cases: int
     finished: str | None  # what was changed; None where nothing was
@@ -125,8 +131,8 @@ def _injection(record: Record, lane: Sequence[CaseRecord]) -> Injection | None:
     if verdict not in {GOOD, BAD} or lane[0].witness:
         return None
     failed = [case for case in lane if case.outcome != "passed"]
-    # Of a bad lane only what failed: what else it gives may be right to the last digit.
-    outputs = [output for case in lane for output in case.outputs if verdict == GOOD or not output.passed]
+    # Of a bad lane only values that are wrong: beside a NaN all others may be right to the last digit.
+    outputs = [output for case in lane for output in case.outputs if verdict == GOOD or output.reason == "mismatch"]
     margins = [output.margin for output in outputs if output.margin is not None]
     lost = next((case.error for case in failed if case.stage == "export" and case.error), None)
     finished = lane[0].facts.get("finished")
@@ -202,7 +208,8 @@ def _missed(missed: Sequence[Fault], known: Mapping[str, str]) -> Iterator[str]:
         yield from ("## Missed", "")
         for fault in missed:
             where = "; ".join(f"{lane.lane} ({lane.finished})" for lane in fault.missed)
-            yield f"- {_model(fault)}, {fault.name}: {known[fault.name]} Not found in {where}."
+            seen = _LOOKED_AT.get(fault.name, "")
+            yield f"- {_model(fault)}, {fault.name}: {known[fault.name]} Not found in {where}. {seen}".rstrip()
         yield ""
 
 

@@ -14,6 +14,7 @@ from matrixscan.analysis.grid import Grid, grid_of_records
 from matrixscan.analysis.grid_controls import trusted_grid
 from matrixscan.analysis.grid_factored import grid_of_factored
 from matrixscan.errors import NothingSelectedError
+from matrixscan.records.factored import Table
 from matrixscan.records.types import Record
 from matrixscan.store.parquet import read_exports, read_runs
 from matrixscan.store.published import published_records
@@ -38,10 +39,7 @@ def read_published(folder: Path) -> Published:
         MatrixscanError: A file is damaged or from a newer matrixscan, or pyarrow is missing.
     """
     if (folder / EXPORTS).is_file() and (folder / RUNS).is_file():
-        exports = read_exports(folder / EXPORTS)
-        about = exports.meta.about
-        witnesses = about.get("witnesses", ())
-        return _trusted(grid_of_factored(exports, read_runs(folder / RUNS), witnesses=witnesses), about)
+        return trusted_tables(read_exports(folder / EXPORTS), read_runs(folder / RUNS))
     notes: list[Record] = []
     grid = grid_of_records(_noted(published_records(folder), notes))
     if not notes:
@@ -53,6 +51,12 @@ def read_published(folder: Path) -> Published:
         "judged": list(dict.fromkeys(name for note in notes for name in note.judged)),
     }
     return _trusted(grid, about)
+
+
+def trusted_tables(exports: Table, runs: Table) -> Published:
+    """Return the grid of the two tables of a factored scan as far as it can be trusted."""
+    about = exports.meta.about
+    return _trusted(grid_of_factored(exports, runs, witnesses=about.get("witnesses", ())), about)
 
 
 def _trusted(grid: Grid, about: dict[str, Any]) -> Published:

@@ -46,7 +46,7 @@ def _signature(record: Record, plans: Plans) -> Hashable:
     if environment is not None:
         return None if environment.outcome in {"infra", "skipped"} else (environment.stage, environment.outcome)
     trust = trusted([record])
-    if any(not doubt.lanes for doubt in trust.doubts):
+    if trust.doubts:
         return None  # a search would follow what an accident seems to change
     cases = settle_cases(trust.records[0].cases)
     subjects = dict.fromkeys((case.probe, case.variant) for case in plans.full.cases if case.probe in plans.full.judged)

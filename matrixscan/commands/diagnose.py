@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from matrixscan.analysis.controls import trusted
 from matrixscan.analysis.diagnosable import to_diagnose
 from matrixscan.commands.factored import is_factored
 from matrixscan.commands.joint import tasks
@@ -73,7 +74,9 @@ def describe_diagnoses(request: Request, diagnosed: Diagnosed) -> Outcome:
 def _chosen(task: Task, record: Record) -> Task:
     """Return the task with the cases that are worth a diagnosis, the most telling first."""
     readers = [name for name, info in runners().items() if info.reads == _FORMAT and not info.witness]
-    wanted = to_diagnose(record, judged=task.judged, runners=readers)
+    # Neither the controls, one of which is wrong on purpose, nor what is quarantined.
+    (believed,) = trusted([record]).records
+    wanted = to_diagnose(believed, judged=task.judged, runners=readers)
     planned = {case.id: case for case in task.selected}
     return msgspec.structs.replace(task, selected=tuple(planned[case.id] for case in wanted if case.id in planned))
 

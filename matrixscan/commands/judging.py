@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matrixscan.analysis.grid_factored import grid_of_factored
+from matrixscan.analysis.grid_files import trusted_tables
 from matrixscan.analysis.rejudge import Rule, rejudge
 from matrixscan.analysis.rejudge_runs import rejudge_runs
 from matrixscan.commands.reporting import current, view_of
@@ -36,10 +36,9 @@ def judge(request: Request, rule: Rule) -> Outcome:
 
 def _wide(reports: Reports, rule: Rule) -> str:
     exports, runs = read_exports(reports.folder / EXPORTS), read_runs(reports.folder / RUNS)
-    witnesses = exports.meta.about.get("witnesses", ())
-    before = grid_of_factored(exports, runs, witnesses=witnesses)
-    after = grid_of_factored(exports, rejudge_runs(runs, rule), witnesses=witnesses)
-    return render_grids(before, after, rule)
+    before = trusted_tables(exports, runs)
+    after = trusted_tables(exports, rejudge_runs(runs, rule))
+    return render_grids(before.grid, after.grid, rule)
 
 
 def rule_of(rtol: float | None, atol: float | None, outputs: Sequence[str], *, half: bool) -> Rule:

@@ -38,6 +38,8 @@ def describe_plan(request: Request) -> str:
         *_infeasible(plan),
         f"{len(plan.cells)} combinations x {len(plan.cases)} cases of {len(plan.probes)} probes",
     ]
+    if plan.controls:
+        lines.append(f"besides, {len(plan.controls)} cases in each show that what is wrong is found")
     if plan.coverage:
         lines.append(f"{plan.matrix.strategy}: {plan.coverage}")
     if is_factored(plans):

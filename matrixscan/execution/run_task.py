@@ -14,6 +14,7 @@ from matrixscan.execution.assemble import assemble, redactor
 from matrixscan.execution.stages import measure
 from matrixscan.execution.state import CellRun
 from matrixscan.execution.task import Listener, Task, resume_key
+from matrixscan.matrix.controls import CONTROL
 from matrixscan.plan.types import Case
 from matrixscan.records.types import CaseRecord, Record
 from matrixscan.store.files import write_atomically
@@ -114,5 +115,6 @@ def _stopped(record: Record) -> bool:
 def _summary(record: Record) -> str:
     if _stopped(record):
         return f"{record.stages[-1].stage}: {record.stages[-1].outcome}"
-    passed = sum(case.outcome == "passed" for case in record.cases)
-    return f"{passed} of {len(record.cases)} cases passed"
+    asked = [case for case in record.cases if case.probe != CONTROL]
+    passed = sum(case.outcome == "passed" for case in asked)
+    return f"{passed} of {len(asked)} cases passed"

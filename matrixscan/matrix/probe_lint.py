@@ -60,7 +60,10 @@ def _signatures(probe: Probe, _text: str, tree: ast.Module) -> Iterator[str]:
     drawn = functions.get("inputs")
     if drawn is not None and len(drawn.args.args) > 1 and not _uses(drawn, drawn.args.args[1].arg):
         yield f"line {drawn.lineno}: inputs() draws nothing from `random`, so a value baked in at export would not show"
-    if probe.stages and "pipeline" not in functions:
+    taken = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    if probe.stages and "pipeline" not in functions.keys() | taken:
         yield "stages: a chain needs pipeline(stages, inputs, side)"
     if "pipeline" in functions and not probe.stages:
         line = functions["pipeline"].lineno

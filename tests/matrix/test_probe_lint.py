@@ -65,6 +65,11 @@ NEW_SYNTAX = CODE + "match 1:\n    case _: ...\n"
             {"code": CODE + "def finish(path, variant, stage=''):\n    ...\n"},
         ),
         ("a chain needs pipeline", {"table": CHAIN}, {"code": CODE + PIPELINE, "table": CHAIN}),
+        (
+            "a chain needs pipeline",
+            {"table": CHAIN},
+            {"code": "from math import tau as pipeline\n" + CODE, "table": CHAIN},
+        ),
         ("pipeline() is never called", {"code": CODE + PIPELINE}, {"code": CODE + PIPELINE, "table": CHAIN}),
         (
             "imports einops, which `dependencies` does not list",
