@@ -40,12 +40,15 @@ class Project:
         self.probe("one")
         self.matrix()
 
-    def matrix(self, python="3.8", probes=("one",), tables="", **axes):
+    def matrix(self, python="3.8", probes=("one",), tables="", first=None, **axes):
         axes = axes or {"iniconfig": "2.0.0", "numpy": "1.24.4", "faketensors": "1.0"}
-        rows = "".join(f'{name} = "{version}"\n' for name, version in {"python": python, **axes}.items())
+        pins = [pins for pins in (first, {"python": python, **axes}) if pins]
+        rows = "".join(
+            "[[combinations]]\n" + "".join(f'{name} = "{version}"\n' for name, version in row.items()) for row in pins
+        )
         judge = [f"../probes/{name}.py" for name in probes]
         # The stand-ins know no convolution, which the real controls are made of.
-        text = f"controls = false\n[[combinations]]\n{rows}\n[probes]\njudge = {judge}\n[cases]\n"
+        text = f"controls = false\n{rows}\n[probes]\njudge = {judge}\n[cases]\n"
         text += f'exporters = ["torchscript"]\nopsets = {{ torchscript = [13] }}\n{tables}'
         self._write("matrices/cheap.toml", text)
 
