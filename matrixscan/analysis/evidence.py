@@ -10,12 +10,11 @@ from matrixscan.analysis.blame import Evidence
 from matrixscan.analysis.grid import version_order
 from matrixscan.analysis.judge import BAD_OUTCOMES
 from matrixscan.harness.protocol import size_text
+from matrixscan.matrix.backends import runners
 from matrixscan.records.diagnosis import Diagnosis
 from matrixscan.records.diagnosis import Seen as Run
 from matrixscan.records.types import CaseRecord
 
-#: The package whose release a runner is.
-RUNNER_PACKAGE = {"onnxruntime-cpu": "onnxruntime", "openvino-cpu": "openvino", "ncnn": "ncnn"}
 
 #: Levels of ONNX Runtime's graph optimisation, as in harness/diagnosis.
 _LEVELS = ("disabled", "basic", "extended", "all")
@@ -113,7 +112,7 @@ def _lane(case: CaseRecord) -> tuple[object, ...]:
 
 def _torch_right(own: Seen, lane: Sequence[Seen]) -> tuple[str, ...]:
     """Return the other releases of torch whose export is right in the same release of the runner."""
-    package = RUNNER_PACKAGE.get(own.case.runner, "")
+    package = _package(own)
     return _versions(
         "torch",
         own,
@@ -127,7 +126,7 @@ def _torch_right(own: Seen, lane: Sequence[Seen]) -> tuple[str, ...]:
 
 def _runners(own: Seen, lane: Sequence[Seen]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the releases of the runner in which the very same artifact is right, and in which it is wrong."""
-    package, artifact = RUNNER_PACKAGE.get(own.case.runner, ""), own.case.facts.get("artifact")
+    package, artifact = _package(own), own.case.facts.get("artifact")
     mine = own.versions.get(package)
     if artifact is None or mine is None:
         return (), (mine,) if mine else ()
@@ -135,6 +134,12 @@ def _runners(own: Seen, lane: Sequence[Seen]) -> tuple[tuple[str, ...], tuple[st
     right = _versions(package, own, (seen for seen in same if seen.case.outcome == "passed"))
     wrong = _versions(package, own, (seen for seen in same if seen.case.outcome in BAD_OUTCOMES))
     return right, tuple(sorted({mine, *wrong}, key=version_order))
+
+
+def _package(own: Seen) -> str:
+    """Return the package whose release the runner is."""
+    info = runners().get(own.case.runner)
+    return next((name for name in info.packages if name in own.versions), "") if info else ""
 
 
 def _versions(package: str, own: Seen, found: Iterable[Seen]) -> tuple[str, ...]:
