@@ -15,7 +15,6 @@ from matrixscan.records.diagnosis import Diagnosis
 from matrixscan.records.diagnosis import Seen as Run
 from matrixscan.records.types import CaseRecord
 
-
 #: Levels of ONNX Runtime's graph optimisation, as in harness/diagnosis.
 _LEVELS = ("disabled", "basic", "extended", "all")
 #: A node is right whose result is off by no more than this share of its ordinary magnitude.
