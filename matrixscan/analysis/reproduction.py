@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from matrixscan.analysis import blame
+from matrixscan.analysis.explained import Explanation
 from matrixscan.records.reproduction import Elsewhere, Reduced
 from matrixscan.records.types import CaseRecord, Record
 
@@ -13,12 +15,22 @@ EXPORTER, RUNTIME, ONNX = "exporter", "runtime", "onnx"
 _BY_STAGE = {"export": EXPORTER, "check": EXPORTER, "load": RUNTIME, "run": RUNTIME, "compare": RUNTIME}
 
 
-def blame(reduced: Reduced) -> str:
-    """Say whose tracker a reduced failure belongs into, as far as the reduction alone tells.
+#: Whose fault it is (analysis/blame.py) -> whose tracker that is. The rest has none of these.
+_TRACKERS = {blame.EXPORTER: EXPORTER, blame.KERNEL: RUNTIME, blame.OPTIMIZER: RUNTIME}
 
-    Where ONNX's own reference evaluator makes of the graph what the runner made, the graph says something else than
-    the model, and the exporter wrote it. So it is where only several nodes together are wrong for every evaluator.
+
+def tracker(reduced: Reduced, found: Explanation | None) -> str:
+    """Return whose tracker a reduced failure belongs into: that of who is at fault, else the likeliest.
+
+    Where nobody was found to be at fault, the reduction is all there is to go by: if ONNX's reference evaluator makes of
+    the graph what the runner made, or only several nodes together are wrong for every evaluator, the graph probably says
+    something else than the model, and the exporter wrote it.
     """
+    if found is not None and found.blame.whose in _TRACKERS:
+        return _TRACKERS[found.blame.whose]
+    causes = [match.cause.whose for match in found.causes if match.certainty == "certain"] if found else []
+    if causes and causes[0] in _TRACKERS:
+        return _TRACKERS[causes[0]]
     together = reduced.nodes_after > 1 and reduced.reference != "expected"
     if reduced.stage == "compare" and (reduced.reference == "actual" or together):
         return EXPORTER

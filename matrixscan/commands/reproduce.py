@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from matrixscan.analysis.reproduction import blame, elsewhere
+from matrixscan.analysis.explained import Explanation
+from matrixscan.analysis.reproduction import elsewhere, tracker
+from matrixscan.commands.reporting import view_of
 from matrixscan.commands.request import Outcome, Request, load_plans, places
 from matrixscan.errors import EXIT_UNEXPECTED, MatrixscanError, UnknownNameError
 from matrixscan.execution.reproduce import Bench, NotReproducedError
@@ -98,7 +101,7 @@ def reproduce(
             runner=found.runner,
             stage=reduced.stage,
             reason=found.reason,
-            whose=whose or blame(reduced),
+            whose=whose or tracker(reduced, _explained(plan, records, record, found)),
             probe_module="" if embedded else Path(probe.path).stem,
             requirements=() if embedded else record.probes[probe.name].requirements,
             no_deps=probe.no_deps,
@@ -113,6 +116,16 @@ def reproduce(
         write_atomically(target / "ISSUE.md", render_issue(reproduction).encode())
         ended = bench.try_script(script)
     return _outcome(reproduction, target, ended.returncode, ended.output + ended.words)
+
+
+def _explained(plan: Plan, records: Sequence[Record], record: Record, case: CaseRecord) -> Explanation | None:
+    """Return what is known of how this case fails: what is said of it, or of another that fails in its lane's way."""
+    view = view_of(plan, records)
+    model = (record.id, case.probe, case.variant)
+    near = [each for each in view.explanations if (each.cell, each.probe, each.variant) == model]
+    same = [each for each in near if each.case == case.id]
+    alike = [each for each in near if each.case.split("/")[2:4] == case.id.split("/")[2:4]]
+    return next(iter([*same, *alike]), None)
 
 
 def _outcome(reproduction: Reproduction, target: Path, code: int, output: str) -> Outcome:

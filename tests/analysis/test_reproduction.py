@@ -1,7 +1,9 @@
 import pytest
 import record_samples as samples
 
-from matrixscan.analysis.reproduction import blame, elsewhere
+from matrixscan.analysis.blame import Blame
+from matrixscan.analysis.explained import Explanation
+from matrixscan.analysis.reproduction import elsewhere, tracker
 from matrixscan.records.reproduction import Reduced
 
 
@@ -22,7 +24,7 @@ from matrixscan.records.reproduction import Reduced
 )
 def test_whose_a_failure_looks_like(stage, nodes, reference, whose):
     kind = "export" if stage == "export" else "graph"
-    assert blame(Reduced(kind, stage, 1.0, nodes_after=nodes, reference=reference)) == whose
+    assert tracker(Reduced(kind, stage, 1.0, nodes_after=nodes, reference=reference), None) == whose
 
 
 def test_the_same_case_elsewhere_is_told_with_how_it_ended():
@@ -36,3 +38,18 @@ def test_the_same_case_elsewhere_is_told_with_how_it_ended():
     records = [samples.record(name, [case]) for name, case in cases.items()]
     found = elsewhere(records, records[0], cases["here"])
     assert [(other.id, other.ended) for other in found] == [("passed", "passed"), ("unlike", "run: failed")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "whose"),
+    [
+        ("runtime kernel", "runtime"),
+        ("runtime optimizer", "runtime"),
+        ("exporter", "exporter"),
+        ("unknown", "exporter"),
+    ],
+)
+def test_who_is_at_fault_says_whose_tracker_it_is(fault, whose):
+    reduced = Reduced("graph", "compare", 1.0, nodes_after=1, reference="actual")
+    found = Explanation("cell", "p", "v", "case", 1, Blame(fault, "a-rule"))
+    assert tracker(reduced, found) == whose
