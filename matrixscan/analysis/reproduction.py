@@ -23,7 +23,7 @@ def tracker(reduced: Reduced, found: Explanation | None) -> str:
     """Return whose tracker a reduced failure belongs into: that of who is at fault, else the likeliest.
 
     Where nobody was found to be at fault, the reduction is all there is to go by: if the reference evaluator makes of
-    the graph what the runner made, or only several nodes together are wrong for every evaluator, the graph probably says
+    the graph what the runner made, or only several nodes together are wrong for every evaluator, the graph may say
     something else than the model, and the exporter wrote it.
     """
     if found is not None and found.blame.whose in _TRACKERS:
