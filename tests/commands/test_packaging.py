@@ -44,7 +44,8 @@ def place(workplace, index, monkeypatch, tmp_path):
     """A workplace whose packages all have dates."""
     monkeypatch.delenv("UV_FIND_LINKS")
     workplace.packages = DatedPackages(index, tmp_path / "dated")
-    workplace.matrix(plan="joint", probes=("good",), axes=AXES)
+    # A scan does not look by itself then.
+    workplace.matrix(plan="joint", probes=("good",), axes=AXES, tables="[limits]\ndiagnose-seconds = 0\n")
     return workplace
 
 
@@ -158,6 +159,14 @@ def test_a_package_that_stopped_bringing_another_is_named(place):
     (found,) = examine(place).examinations
     assert found.suspects == ("slate",)
     assert flips(found) == [("tablet", "1.4.1", "1.5.0", {})]
+
+
+def test_a_scan_looks_by_itself_and_its_table_says_what_broke(place):
+    place.matrix(plan="joint", probes=("good",), axes=AXES)
+    publish(place, USES_WORD)
+    place.scan()
+    table = (place.root / "reports/tiny/table.md").read_text()
+    assert "whose: packaging (named-package: works with tablet 1.4.1, breaks from tablet 1.5.0" in table
 
 
 def test_an_interrupted_search_goes_on_where_it_was(place, monkeypatch):
