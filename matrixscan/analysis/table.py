@@ -76,13 +76,20 @@ def _turned(view: ScanView, judged: Sequence[ProbeVariant]) -> Table:
 
 
 def pictures(view: ScanView) -> tuple[tuple[str, str], ...]:
-    """Return what each difference picture shows, and its file in the report's folder."""
-    return tuple(
+    """Return what each difference picture shows, and its file in the report's folder; then those of diagnoses."""
+    drawn = (
+        (f"{each.cell} {each.case} {kind}", file)
+        for each in view.explanations
+        if each.diagnosis is not None
+        for kind, file in each.diagnosis.pictures.items()
+    )
+    differences = (
         (f"{cell.id} {case.id}", str(case.facts["picture"]))
         for cell in view.cells
         for case in cell.cases
         if isinstance(case.facts.get("picture"), str)
     )
+    return (*differences, *drawn)
 
 
 def probes_table(view: ScanView) -> Table:

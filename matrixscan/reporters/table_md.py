@@ -14,6 +14,11 @@ from matrixscan.reporters._words import HOW_TO_READ, LEGEND
 NAME = "table"
 SUFFIX = ".md"
 
+_PICTURES = (
+    "Of an image: expected, actual, and where they differ, from black to white. Of a diagnosis: the error of every "
+    "torch call in order (curve), and at the first wrong one its errors (histogram) and where they are (values)."
+)
+
 
 def render(view: ScanView) -> str:
     """Return the tables and the findings as Markdown."""
@@ -36,7 +41,7 @@ def render(view: ScanView) -> str:
     lines += ["", f"## {TITLE}", "", *(f"- {escape(line)}" for line in controls)] if controls else []
     drawn = [f"- [{escape(shown)}]({quote(file)})" for shown, file in pictures(view)]
     if drawn:
-        lines += ["", "## Pictures", "", "Expected, actual, and where they differ, from black to white.", "", *drawn]
+        lines += ["", "## Pictures", "", _PICTURES, "", *drawn]
     return "\n".join(lines) + "\n"
 
 
