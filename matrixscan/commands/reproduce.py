@@ -16,6 +16,7 @@ from matrixscan.commands.request import Outcome, Request, load_plans, places
 from matrixscan.errors import EXIT_UNEXPECTED, MatrixscanError, UnknownNameError
 from matrixscan.execution.reproduce import Bench, NotReproducedError
 from matrixscan.execution.task import Listener, Options, Task
+from matrixscan.matrix.controls import CONTROL
 from matrixscan.matrix.types import Probe
 from matrixscan.plan.types import Case, Plan
 from matrixscan.records.reproduction import Reproduction
@@ -179,7 +180,7 @@ def _find(record: Record, case: str) -> CaseRecord:
         NothingToReproduceError: it did not fail, or where nothing can be made of it.
     """
     found = {known.id: known for known in record.cases}
-    failing = tuple(known.id for known in record.cases if _why_not(known) is None)
+    failing = tuple(known.id for known in record.cases if _why_not(known) is None and known.probe != CONTROL)
     if case not in found:
         close = difflib.get_close_matches(case, found, n=3, cutoff=0.7)
         raise UnknownNameError("case", case, close or failing[:_SHOWN])
