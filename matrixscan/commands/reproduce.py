@@ -19,7 +19,7 @@ from matrixscan.execution.task import Listener, Options, Task
 from matrixscan.matrix.controls import CONTROL
 from matrixscan.matrix.types import Probe
 from matrixscan.plan.types import Case, Plan
-from matrixscan.records.reproduction import Reproduction
+from matrixscan.records.reproduction import Elsewhere, Reduced, Reproduction
 from matrixscan.records.types import CaseRecord, Record
 from matrixscan.reporters._reproduction import render_script
 from matrixscan.reporters._reproduction_issue import render_issue
@@ -90,33 +90,47 @@ def reproduce(
     target.mkdir(parents=True, exist_ok=True)
     with Bench(task, listener, seconds) as bench:
         reduced = bench.reduce(found, target)
-        embedded = reduced.kind == "graph" or reduced.code is not None
-        reproduction = Reproduction(
-            case=found.id,
-            axes={**record.axes, **record.resolved},
-            python=plan_python(record),
-            platform=_platform(record),
-            variant=found.variant,
-            exporter=found.exporter,
-            opset=found.opset,
-            runner=found.runner,
-            stage=reduced.stage,
-            reason=found.reason,
-            whose=whose or tracker(reduced, _explained(plan, records, record, found)),
-            probe_module="" if embedded else Path(probe.path).stem,
-            requirements=() if embedded else record.probes[probe.name].requirements,
-            no_deps=probe.no_deps,
-            reduced=reduced,
-            threads=plan.matrix.limits.threads,
-            elsewhere=elsewhere(records, record, found),
-        )
-        if not embedded:
+        whose = whose or tracker(reduced, _explained(plan, records, record, found))
+        others = elsewhere(records, record, found)
+        reproduction = _reproduction(record, found, probe, reduced, whose, others, plan.matrix.limits.threads)
+        if reproduction.probe_module:
             _copy_probe(probe, target)
         script = target / "reproduce.py"
         write_atomically(script, render_script(reproduction).encode())
         write_atomically(target / "ISSUE.md", render_issue(reproduction).encode())
         ended = bench.try_script(script)
     return _outcome(reproduction, target, ended.returncode, ended.output + ended.words)
+
+
+def _reproduction(
+    record: Record,
+    case: CaseRecord,
+    probe: Probe,
+    reduced: Reduced,
+    whose: str,
+    others: tuple[Elsewhere, ...],
+    threads: int,
+) -> Reproduction:
+    embedded = reduced.kind == "graph" or reduced.code is not None
+    return Reproduction(
+        case=case.id,
+        axes={**record.axes, **record.resolved},
+        python=plan_python(record),
+        platform=_platform(record),
+        variant=case.variant,
+        exporter=case.exporter,
+        opset=case.opset,
+        runner=case.runner,
+        stage=reduced.stage,
+        reason=case.reason,
+        whose=whose,
+        probe_module="" if embedded else Path(probe.path).stem,
+        requirements=() if embedded else record.probes[probe.name].requirements,
+        no_deps=probe.no_deps,
+        reduced=reduced,
+        threads=threads,
+        elsewhere=others,
+    )
 
 
 def _explained(plan: Plan, records: Sequence[Record], record: Record, case: CaseRecord) -> Explanation | None:
