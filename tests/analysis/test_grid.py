@@ -1,3 +1,4 @@
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ from hypothesis import strategies as st
 from record_samples import CRASHED, MISMATCH, NO_INSTALL, PLAN, case, mismatch, output, record, replace, samples
 
 from matrixscan.analysis.grid import ENVIRONMENT, DuplicateCombinationError, grid_of_records, words_of
+from matrixscan.analysis.grid_controls import trusted_grid
 from matrixscan.analysis.grid_verdicts import judge_grid, verdicts
 from matrixscan.analysis.judge import judge_cases, settle_cases
 from matrixscan.analysis.view import build_view
+from matrixscan.matrix.controls import CONTROL
 from matrixscan.plan.types import Case
 from matrixscan.records.types import StageRecord
 from matrixscan.store.published import published_records
@@ -25,13 +28,13 @@ def published(matrix):
 
 def planned_cases(records):
     fields = Case.__struct_fields__
-    found = {case.id: case for record in records for case in record.cases if not case.witness}
+    found = {case.id: case for record in records for case in record.cases if not case.witness and case.probe != CONTROL}
     return [Case(**{name: getattr(case, name) for name in fields}) for case in found.values()]
 
 
 def disagreements(records):
     """Return where the grid judges otherwise, or names another first failure, than the view does."""
-    grid = grid_of_records(iter(records))
+    grid = trusted_grid(grid_of_records(iter(records)), dt.date(2026, 1, 1)).grid
     judged = judge_grid(grid)
     view = build_view("m", "", [(one.id, one.axes) for one in records], records, cases=planned_cases(records))
     found = []
