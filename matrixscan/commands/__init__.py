@@ -1,18 +1,24 @@
 """What matrixscan can do, as plain functions: values in, values and files out. Nothing here prints or exits."""
 
-from matrixscan.commands.concluding import conclude
-from matrixscan.commands.diagnose import Diagnosed, describe_diagnoses, diagnose
-from matrixscan.commands.joint import tasks
-from matrixscan.commands.judging import judge, rule_of
-from matrixscan.commands.locking import lock
-from matrixscan.commands.packaging import examine_all, packaging
-from matrixscan.commands.planning import describe_plan
-from matrixscan.commands.probes import calibrate, check_probe, run_probe
-from matrixscan.commands.project import init, schema_text, write_artifact_matrix
-from matrixscan.commands.reporting import report
-from matrixscan.commands.reproduce import reproduce
-from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
-from matrixscan.commands.scanning import scan, scan_cell
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matrixscan.commands.breaking import examine_all, packaging
+    from matrixscan.commands.concluding import conclude
+    from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
+    from matrixscan.commands.joint import tasks
+    from matrixscan.commands.judging import judge, rule_of
+    from matrixscan.commands.locking import lock
+    from matrixscan.commands.planning import describe_plan
+    from matrixscan.commands.probes import calibrate, check_probe, run_probe
+    from matrixscan.commands.project import init, schema_text, write_artifact_matrix
+    from matrixscan.commands.reporting import report
+    from matrixscan.commands.reproducing import reproduce
+    from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
+    from matrixscan.commands.scanning import scan, scan_cell
 
 __all__ = [
     "Diagnosed",
@@ -43,3 +49,41 @@ __all__ = [
     "tasks",
     "write_artifact_matrix",
 ]
+
+#: Where each of them lies. They are imported when they are used: not every command needs what a scan takes to import.
+#: No name may be that of a module here, which would take its place once it is imported.
+_HOMES = {
+    "conclude": "concluding",
+    "describe_diagnoses": "diagnosing",
+    "diagnose": "diagnosing",
+    "Diagnosed": "diagnosing",
+    "tasks": "joint",
+    "rule_of": "judging",
+    "judge": "judging",
+    "lock": "locking",
+    "packaging": "breaking",
+    "examine_all": "breaking",
+    "describe_plan": "planning",
+    "check_probe": "probes",
+    "run_probe": "probes",
+    "calibrate": "probes",
+    "schema_text": "project",
+    "write_artifact_matrix": "project",
+    "init": "project",
+    "report": "reporting",
+    "reproduce": "reproducing",
+    "Plans": "request",
+    "Request": "request",
+    "load_plans": "request",
+    "new_scan": "request",
+    "places": "request",
+    "Outcome": "request",
+    "scan_cell": "scanning",
+    "scan": "scanning",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from matrixscan.commands.diagnose import diagnose
+from matrixscan.commands.breaking import examine_all
+from matrixscan.commands.diagnosing import diagnose
 from matrixscan.commands.factored import is_factored
-from matrixscan.commands.packaging import examine_all
 from matrixscan.commands.reporting import report
 from matrixscan.commands.request import Outcome, Request, load_plans
 from matrixscan.execution.task import Listener

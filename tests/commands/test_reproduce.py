@@ -1,6 +1,6 @@
 import pytest
 
-from matrixscan.commands.reproduce import NothingToReproduceError, _find
+from matrixscan.commands.reproducing import NothingToReproduceError, _find
 from matrixscan.errors import EXIT_USAGE, UnknownNameError
 from matrixscan.records.types import CaseRecord, Record
 
