@@ -13,8 +13,11 @@ sys.path.insert(0, str(ROOT))
 
 from matrixscan.analysis.agreement import agreement  # noqa: E402  the path comes first
 from matrixscan.analysis.flips import flips, flips_of_json  # noqa: E402
+from matrixscan.analysis.grid_evidence import experience_of  # noqa: E402
 from matrixscan.analysis.grid_files import read_published  # noqa: E402
+from matrixscan.analysis.grid_why import with_blame  # noqa: E402
 from matrixscan.reporters._findings import head_of, render_findings  # noqa: E402
+from matrixscan.store.diagnoses import Diagnoses  # noqa: E402
 
 MATRIX = "eras"
 #: Where the combinations lie that were measured again with everything in one environment.
@@ -49,7 +52,8 @@ def rendered(reports: Path, matrix: str = MATRIX, joint: str = JOINT) -> str:
     """
     published = read_published(reports / matrix)
     found = flips_of_json((reports / matrix / "flips.json").read_bytes())
-    if found != flips(published.grid):
+    experience = experience_of(published.grid, Diagnoses(reports, joint).every())
+    if found != with_blame(flips(published.grid), experience):
         raise SystemExit(f"flips.json is not current: run nox -s report -- matrices/{matrix}.toml")
     agreed = None
     if (reports / joint).is_dir():

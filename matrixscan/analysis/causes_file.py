@@ -21,7 +21,9 @@ from matrixscan.harness.protocol import OUTCOMES, REASONS, STAGES
 from matrixscan.matrix.axes import WELL_KNOWN_AXES
 from matrixscan.matrix.problems import Problems, convert, join, kind_of, read_table
 
-OURS = Path(__file__).parent / "known_causes.toml"
+#: A project's own, beside its matrices.
+OF_PROJECT = "known_causes.toml"
+OURS = Path(__file__).parent / OF_PROJECT
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _OPSET = re.compile(r"(<=|>=|==|!=|<|>)?\s*[0-9]+")

@@ -8,7 +8,7 @@ import msgspec
 
 from matrixscan.analysis.blame import Evidence
 from matrixscan.analysis.grid import version_order
-from matrixscan.analysis.judge import BAD_OUTCOMES
+from matrixscan.analysis.judge import BAD_OUTCOMES, unoptimized
 from matrixscan.harness.protocol import size_text
 from matrixscan.matrix.backends import runners
 from matrixscan.records.diagnosis import Diagnosis
@@ -48,7 +48,6 @@ class Experience:
         here = [seen.case for seen in near if seen.cell == cell and seen.case.outcome == "passed"]
         lane = [seen for seen in near if _lane(seen.case) == _lane(case)]
         error = case.error
-        unoptimized = case.facts.get("unoptimized", {}).get("passed")
         right, wrong = _runners(own, lane)
         return Evidence(
             stage=case.stage or "",
@@ -57,7 +56,7 @@ class Experience:
             error=f"{error.type}: {error.message}" if error else "",
             exporter=case.exporter,
             opset=case.opset,
-            unoptimized=unoptimized if isinstance(unoptimized, bool) else None,
+            unoptimized=unoptimized(case),
             exporters_right=tuple(sorted({other.exporter for other in here} - {case.exporter})),
             opsets_right=tuple(sorted({other.opset for other in here if other.exporter == case.exporter})),
             torch_right=_torch_right(own, lane),
@@ -72,13 +71,13 @@ def with_diagnosis(known: Evidence, diagnosis: Diagnosis) -> Evidence:
         return known
     plain, whole = diagnosis.levels.get(_LEVELS[0]), diagnosis.levels.get(_LEVELS[-1])
     wrong = [name for name in _LEVELS if name in diagnosis.levels and diagnosis.levels[name].passed is False]
-    unoptimized = known.unoptimized if plain is None or plain.passed is None else plain.passed
+    without = known.unoptimized if plain is None or plain.passed is None else plain.passed
     node = diagnosis.first.node if diagnosis.first is not None else None
     run = next((run for run in diagnosis.runs if node is not None and run.node.name == node.name), None)
     return msgspec.structs.replace(
         known,
-        unoptimized=unoptimized,
-        level=wrong[0] if wrong and unoptimized else "",
+        unoptimized=without,
+        level=wrong[0] if wrong and without else "",
         reference=diagnosis.reference.passed if diagnosis.reference else None,
         reference_agrees=_agrees(diagnosis.reference, whole),
         operator=node.op_type if node else "",

@@ -35,6 +35,7 @@ class FlipGroup(msgspec.Struct, frozen=True):
     every_size: bool  # of those at which the lane was measured in both releases
     where: str  # in words: in which of the combinations of the other axes in which it could have been seen
     example: Flip
+    whose: tuple[tuple[str, str], ...] = ()  # before or after, and whose fault it is there, in any of the flips
 
 
 def grouped(flips: Iterable[Flip], grid: Grid) -> list[FlipGroup]:
@@ -78,6 +79,7 @@ def _group(flips: Sequence[Flip], neighbours: Neighbours) -> FlipGroup:
         every_size=len(own) >= sizes,
         where=where_words(hit, hit.union(seen), neighbours.grid.axes),
         example=first,
+        whose=tuple(sorted({item for flip in flips for item in flip.whose.items()}, reverse=True)),
     )
 
 

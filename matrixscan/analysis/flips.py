@@ -15,8 +15,8 @@ RUN_AXES = frozenset({"onnxruntime", "ncnn", "openvino"})
 SHARED_AXES = frozenset({"python", "numpy"})
 
 
-#: Neither is written where it is this.
-USUAL = {"precision": "fp32", "runner": "onnxruntime-cpu"}
+#: None of these is written where it is this.
+USUAL = {"precision": "fp32", "runner": "onnxruntime-cpu", "whose": {}}
 
 
 class Flip(msgspec.Struct, frozen=True):
@@ -33,8 +33,9 @@ class Flip(msgspec.Struct, frozen=True):
     before: str
     after: str
     at: dict[str, str]
-    precision: str = USUAL["precision"]
-    runner: str = USUAL["runner"]
+    precision: str = "fp32"
+    runner: str = "onnxruntime-cpu"
+    whose: dict[str, str] = {}  # before, after -> whose fault it is, on the sides on which it is wrong
 
     @property
     def case(self) -> CaseKey:

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from packaging.version import InvalidVersion, Version
 
-from matrixscan.analysis.judge import BAD_OUTCOMES, judge_environment, settle_cases
+from matrixscan.analysis.judge import BAD_OUTCOMES, judge_environment, settle_cases, unoptimized
 from matrixscan.errors import MatrixscanError
 from matrixscan.harness.protocol import size_text
 from matrixscan.records.types import CaseRecord, Error, Record
 
 NOT_RUN = 0
 OK = 1
+NOT_ASKED = -1
 
 #: Outcomes that say what a case does. A flip is between two of them; the others prove nothing.
 MEASURED = frozenset({"passed", *BAD_OUTCOMES})
@@ -69,6 +70,7 @@ class Grid(msgspec.Struct, frozen=True, eq=False):
     texts: tuple[str, ...]
     errors: NDArray[np.int32]
     witnesses: frozenset[str] = frozenset()  # runners that decide nothing
+    plain: NDArray[np.int8] | None = None  # [row, case]: right without graph optimisations 1, wrong 0, not asked -1
 
     def subjects(self) -> tuple[tuple[str, str], ...]:
         """Return every (probe, variant), in case order."""
@@ -138,7 +140,7 @@ def grid_of_records(records: Iterable[Record]) -> Grid:
     columns: dict[CaseKey, int] = {ENVIRONMENT: 0}
     rows: list[dict[str, str]] = []
     evidence: list[str] = []
-    found: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]] = []
+    found: list[_Row] = []
     witnesses: set[str] = set()
     for record in records:
         rows.append(dict(record.axes))
@@ -148,9 +150,9 @@ def grid_of_records(records: Iterable[Record]) -> Grid:
     refuse_duplicates(rows)
     codes = np.zeros((len(rows), len(columns)), np.int16)
     errors = np.zeros((len(rows), len(columns)), np.int32)
-    for index, (where, code, text) in enumerate(found):
-        codes[index, where] = code
-        errors[index, where] = text
+    plain = np.full((len(rows), len(columns)), NOT_ASKED, np.int8)
+    for index, (where, *told) in enumerate(found):
+        codes[index, where], errors[index, where], plain[index, where] = told
     return Grid(
         axes=axis_names(rows),
         rows=tuple(rows),
@@ -162,23 +164,31 @@ def grid_of_records(records: Iterable[Record]) -> Grid:
         texts=words.texts,
         errors=errors,
         witnesses=frozenset(witnesses),
+        plain=plain,
     )
 
 
-def _row(
-    record: Record, columns: dict[CaseKey, int], words: Words
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+_Row = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+
+
+def _row(record: Record, columns: dict[CaseKey, int], words: Words) -> _Row:
     environment = judge_environment(record)
     if environment is not None:
         code = words.code(environment.stage, environment.outcome, environment.reason)
-        cells = [(0, code, words.text(environment.error))]
+        cells = [(0, code, words.text(environment.error), NOT_ASKED)]
     else:
-        cells = [(0, OK, 0)]
+        cells = [(0, OK, 0, NOT_ASKED)]
         for case in settle_cases(record.cases):
             where = columns.setdefault(key_of(case), len(columns))
-            cells.append((where, words.code(case.stage, case.outcome, case.reason), words.text(case.error)))
-    where, code, text = np.array(cells, np.int32).T
-    return where, code, text
+            code = words.code(case.stage, case.outcome, case.reason)
+            cells.append((where, code, words.text(case.error), _plain(case)))
+    where, code, text, plain = np.array(cells, np.int32).T
+    return where, code, text, plain
+
+
+def _plain(case: CaseRecord) -> int:
+    known = unoptimized(case)
+    return NOT_ASKED if known is None else int(known)
 
 
 def key_of(case: CaseRecord) -> CaseKey:

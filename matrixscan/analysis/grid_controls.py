@@ -75,6 +75,7 @@ def trusted_grid(grid: Grid, today: dt.date) -> TrustedGrid:
         codes=codes[:, own],
         texts=tuple(texts),
         errors=errors[:, own],
+        plain=None if grid.plain is None else grid.plain[:, own],
     )
     return TrustedGrid(trusted, tuple(doubts), tuple(controlled), tuple(silent))
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from matrixscan.analysis.grid import ENVIRONMENT, OK, CaseKey, Grid, Words, axis_names, refuse_duplicates
+from matrixscan.analysis.grid import ENVIRONMENT, NOT_ASKED, OK, CaseKey, Grid, Words, axis_names, refuse_duplicates
 from matrixscan.analysis.grid_runs import Runs, distinct_rows, outcome_codes, runs_of, side_codes, unknown_side
 from matrixscan.harness.protocol import HALF
 from matrixscan.records.factored import Combination, Side, Table
@@ -49,13 +49,14 @@ def grid_of_factored(exports: Table, runs: Table, *, witnesses: Iterable[str] = 
     refuse_duplicates([pair.axes for pair in pairs])
     codes = np.zeros((len(pairs), len(exported.cases) + 1), np.int16)
     errors = np.zeros(codes.shape, np.int32)
+    plain = np.full(codes.shape, NOT_ASKED, np.int8)
     for index, pair in enumerate(pairs):
         export, export_side = places[0].get(pair.export) or unknown_side(pair.export)
         run, run_side = places[1].get(pair.run) or unknown_side(pair.run)
         broken = next((side for side in (export_side, run_side) if side.stage is not None), None)
         if broken is None:
             codes[index, 0] = OK
-            codes[index, 1:], errors[index, 1:] = _row(exported, ran, export, run)
+            codes[index, 1:], errors[index, 1:], plain[index, 1:] = _row(exported, ran, export, run)
         else:
             codes[index, 0] = words.code(broken.stage, broken.outcome, broken.reason)
             errors[index, 0] = words.text(broken.error)
@@ -70,6 +71,7 @@ def grid_of_factored(exports: Table, runs: Table, *, witnesses: Iterable[str] = 
         texts=words.texts,
         errors=errors,
         witnesses=frozenset(witnesses),
+        plain=plain,
     )
 
 
@@ -83,8 +85,8 @@ def _fitting(exports: Sequence[Side], runs: Sequence[Side]) -> list[Combination]
     ]
 
 
-def _row(exported: _Exports, ran: Runs, export: int, run: int) -> tuple[_Ints, _Ints]:
-    """Return codes and texts of one combination."""
+def _row(exported: _Exports, ran: Runs, export: int, run: int) -> tuple[_Ints, _Ints, _Ints]:
+    """Return codes and texts of one combination, and what became of its artifacts without graph optimisations."""
     rows = exported.row[export]
     group = np.where(rows >= 0, ran.group[run, ran.join[rows]], -1)
     to_run = exported.code[rows] == OK
@@ -98,7 +100,8 @@ def _row(exported: _Exports, ran: Runs, export: int, run: int) -> tuple[_Ints, _
             frozen[case] = 0
     full = (exported.full != np.arange(len(code))) & (code[exported.full] == OK)
     rounded = np.where(to_run & (group >= 0) & (rows >= 0) & full & (frozen == 0), ran.rounded[code], 0)
-    return np.where(frozen > 0, frozen, np.where(rounded > 0, rounded, code)), text
+    plain = np.where(to_run & (rows >= 0), ran.plain[group], NOT_ASKED)
+    return np.where(frozen > 0, frozen, np.where(rounded > 0, rounded, code)), text, plain
 
 
 def _exports(table: Table, words: Words) -> _Exports:

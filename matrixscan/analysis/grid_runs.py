@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from matrixscan.analysis.grid import Words
+from matrixscan.analysis.grid import NOT_ASKED, Words
 from matrixscan.analysis.judge import OF_VALUES
 from matrixscan.errors import MatrixscanError
 from matrixscan.harness.protocol import OUTCOMES
@@ -42,6 +42,7 @@ class Runs(msgspec.Struct, frozen=True, eq=False):
     text: _Ints
     frozen: _Ints  # code -> the same at its stage with the reason shape_frozen; 0 where that cannot be
     about_shapes: NDArray[np.bool_]  # code -> whether it is only frozen if the shapes are those of the export
+    plain: _Ints  # of each group: right without graph optimisations 1, wrong 0, not asked -1
     rounded: _Ints  # code -> the same with the reason precision; 0 where that cannot be
 
     def has_shapes_of(self, group: int, first: int) -> bool:
@@ -71,7 +72,8 @@ def runs_of(exports: Table, runs: Table, words: Words) -> Runs:
     about_shapes = np.append(about_shapes, np.zeros(len(rounded) - len(about_shapes), np.bool_))
     # Group -1 is what was not run.
     code, text = np.append(code, 0), np.append(text, 0)
-    return Runs(runs, order, starts, group, join_exports, code, text, frozen, about_shapes, rounded)
+    plain = np.append(runs.numbers("unoptimized")[order[start]], NOT_ASKED).astype(np.int8)
+    return Runs(runs, order, starts, group, join_exports, code, text, frozen, about_shapes, plain, rounded)
 
 
 def outcome_codes(

@@ -94,9 +94,15 @@ def _derived(case: CaseRecord, *, frozen: bool, full: bool) -> str | None:
 
 
 def works_unoptimized(case: CaseRecord) -> bool:
-    """Return whether the artifact does right in the same runner once nothing optimises its graph."""
+    """Return whether the artifact is known to do right in the same runner once nothing optimises its graph."""
+    return unoptimized(case) is True
+
+
+def unoptimized(case: CaseRecord) -> bool | None:
+    """Return whether the artifact does right once nothing optimises its graph; None where that was not asked."""
     found = case.facts.get("unoptimized")
-    return isinstance(found, dict) and found.get("passed") is True
+    passed = found.get("passed") if isinstance(found, dict) else None
+    return passed if isinstance(passed, bool) else None
 
 
 def judge_lane(cases: Sequence[CaseRecord]) -> str:

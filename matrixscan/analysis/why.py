@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matrixscan.analysis.blame import UNKNOWN
+from matrixscan.analysis.causes import Match
 from matrixscan.analysis.explained import ENVIRONMENT, Explanation
 from matrixscan.analysis.table import Table, number, short_ids
 from matrixscan.analysis.view import ScanView
@@ -36,7 +37,7 @@ def why_table(view: ScanView) -> Table:
         works = "; ".join(advice.text for advice in first.advice[:_MOST_ADVICE])
         because = "; ".join(first.blame.because)
         cells = _cells(group, names)
-        cause = _cause(first) if first.causes else ""
+        cause = cause_text(first.causes[0]) if first.causes else ""
         name = f"{first.probe}/{first.variant}"
         rows.append((name, f"{how}, {cells}", where, whose_text(first), because, cause, works))
     return Table(_HEADS, tuple(rows))
@@ -105,7 +106,7 @@ def _line(group: Sequence[Explanation], view: ScanView, names: Mapping[str, str]
         parts.append(f"first wrong: {place_text(first.diagnosis.first)}")
     parts.append(f"whose: {whose_text(first)}{_because(first)}")
     if first.causes:
-        parts.append(f"known cause: {_cause(first)}")
+        parts.append(f"known cause: {cause_text(first.causes[0])}")
     if first.advice:
         parts.append("works: " + "; ".join(_advice(first, names)))
     return ". ".join(parts)
@@ -117,9 +118,8 @@ def _advice(first: Explanation, names: Mapping[str, str]) -> Iterable[str]:
         yield advice.text if here else f"{advice.text} ({names.get(advice.cell, advice.cell)})"
 
 
-def _cause(first: Explanation) -> str:
-    """Return the most specific known cause with what to do; one that is only possible says so."""
-    match = first.causes[0]
+def cause_text(match: Match) -> str:
+    """Return a known cause with what to do; one that is only possible says so."""
     sure = "" if match.certainty == "certain" else "possibly "
     return f"{sure}{match.cause.id} ({match.cause.title}; {match.cause.fix})"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from matrixscan.analysis.causes import load_causes
+from matrixscan.analysis.causes_file import OF_PROJECT
 from matrixscan.analysis.explanation import explained
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.packaging import holds
@@ -29,9 +30,6 @@ from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.packaging import PackagingReports
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
-
-#: A project's own known causes, beside its matrices.
-CAUSES = "known_causes.toml"
 
 
 def report(request: Request, *, scanned: bool = True) -> Outcome:
@@ -96,7 +94,7 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         families=families,
         infeasible=plan.infeasible,
     )
-    causes = load_causes(Path(matrix.path).parent / CAUSES)
+    causes = load_causes(Path(matrix.path).parent / OF_PROJECT)
     return explained(view, _diagnoses(plan), _packaging(plan, wanted), causes)
 
 

@@ -6,20 +6,27 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from matrixscan.analysis.causes import load_causes
+from matrixscan.analysis.causes_file import OF_PROJECT
 from matrixscan.analysis.factored import RunSide, join, lent
 from matrixscan.analysis.flips import flips
+from matrixscan.analysis.grid_evidence import experience_of
 from matrixscan.analysis.grid_files import Published, read_published
+from matrixscan.analysis.grid_why import grid_whys, with_blame
 from matrixscan.commands.factored import side_record, sides_of
 from matrixscan.commands.request import Plans, measured_places
 from matrixscan.matrix.backends import runners
 from matrixscan.plan.factor import Sides
+from matrixscan.plan.load import JOINT_SUFFIX
 from matrixscan.plan.types import Cell, Plan
 from matrixscan.records.factored import Combination
 from matrixscan.records.types import Record
 from matrixscan.reporters._controls import TITLE, control_lines
 from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
+from matrixscan.reporters._grid_why import render_whys
 from matrixscan.reporters._markdown import escape
+from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.files import write_atomically
 from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
 from matrixscan.store.published import CASES
@@ -103,12 +110,14 @@ def report_wide(plans: Plans, reports: Reports) -> str:
     """Write what can be derived from the published tables, and return a few words about it."""
     published = read_published(reports.folder)
     grid, name = published.grid, plans.full.matrix.name
-    found = flips(grid)
+    experience = experience_of(grid, Diagnoses(reports.folder.parent, f"{name}{JOINT_SUFFIX}").every())
+    found = with_blame(flips(grid), experience)
     judged = [str(probe) for probe in published.about.get("judged", plans.full.judged)]
+    whys = grid_whys(experience, judged, load_causes(Path(plans.full.matrix.path).parent / OF_PROJECT))
     reports.write_texts(
         {
             "flips.json": render_flips(found),
-            "grid.md": render_tables(grid, name, judged) + _controls(published),
+            "grid.md": render_tables(grid, name, judged) + render_whys(whys, grid) + _controls(published),
             "operators.md": render_catalogue(grid, name),
         }
     )

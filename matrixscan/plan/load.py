@@ -16,6 +16,8 @@ from matrixscan.plan.types import Plan, Plans
 
 #: In the published folder of a matrix: rows that a search for boundaries added to those of the matrix.
 SEARCHED = "searched.json"
+#: Ends the name under which a factored matrix is measured jointly.
+JOINT_SUFFIX = "_joint"
 
 
 def load_plans(
@@ -50,7 +52,7 @@ def load_plans(
     if joint and matrix.artifact is not None:
         raise MatrixFileError(matrix.path, ["artifact: is only run, so there is no joint plan; leave out --joint"])
     if joint:
-        matrix = msgspec.structs.replace(matrix, name=f"{matrix.name}_joint", plan="joint")
+        matrix = msgspec.structs.replace(matrix, name=f"{matrix.name}{JOINT_SUFFIX}", plan="joint")
     extra = read_searched(reports / matrix.name) if matrix.strategy == "boundary" else ()
     full = make_plan(matrix, extra=extra)
     if not cells:

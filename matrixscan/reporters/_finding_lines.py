@@ -29,6 +29,7 @@ class Line(msgspec.Struct, frozen=True):
     variants: tuple[str, ...]
     cases: int
     flips: int
+    whose: tuple[tuple[str, str], ...]
 
 
 class Said:
@@ -88,6 +89,7 @@ def _line(groups: Sequence[FlipGroup]) -> Line:
         variants=_values(groups, "variant"),
         cases=sum(len(group.sizes) for group in groups),
         flips=sum(group.count for group in groups),
+        whose=tuple(sorted({item for group in groups for item in group.whose}, reverse=True)),
     )
 
 
@@ -99,11 +101,11 @@ def finding_line(line: Line, said: Said, neighbours: Neighbours) -> str:
     change = f"{group.axis} {group.from_} → {group.to}{gap}: `{group.before}` → `{group.after}`"
     where = f", {group.where}" if group.where else ""
     if group.probe == ENVIRONMENT.probe:
-        return f"- {change}{where}{_quotes(group, said)}"
+        return f"- {change}{where}{_quotes(group, said)}{_whose(line)}"
     count = f"{line.cases} case{'' if line.cases == 1 else 's'}"
     of = "; ".join(part for part in (_variants(line, said), _sizes(group)) if part)
     name = f"**{escape(group.probe)}** ({_lane(line)})"
-    return f"- {name}, {change}: {count}{f' ({of})' if of else ''}{where}{_quotes(group, said)}"
+    return f"- {name}, {change}: {count}{f' ({of})' if of else ''}{where}{_quotes(group, said)}{_whose(line)}"
 
 
 def _lane(line: Line) -> str:
@@ -119,6 +121,14 @@ def _quotes(group: FlipGroup, said: Said) -> str:
     after = said.words(group.example, group.to)
     told = [("before: " if after else "", before), ("after: " if before else "", after)]
     return "".join(f" — {when}{escape(words)}" for when, words in told if words)
+
+
+def _whose(line: Line) -> str:
+    sides: dict[str, list[str]] = {}
+    for side, whose in line.whose:
+        sides.setdefault(side, []).append(whose)
+    told = "; ".join(f"{side}: {' or '.join(names)}" for side, names in sides.items())
+    return f" — whose fault {told}" if told else ""
 
 
 def _opsets(opsets: Sequence[int]) -> str:

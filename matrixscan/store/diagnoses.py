@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from matrixscan.records.diagnosis import DiagnosisRecord, decode_diagnoses, encode_diagnoses
@@ -31,6 +32,11 @@ class Diagnoses:
         """
         path = self.path(cell)
         return decode_diagnoses(path.read_bytes(), path) if path.is_file() else None
+
+    def every(self) -> Iterator[DiagnosisRecord]:
+        """Yield all that are published, by combination."""
+        for path in sorted(self.folder.glob("*.json")):
+            yield decode_diagnoses(path.read_bytes(), path)
 
     def write(self, record: DiagnosisRecord) -> None:
         """Store a combination's diagnoses."""
