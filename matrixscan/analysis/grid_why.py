@@ -132,7 +132,7 @@ def _lanes(grid: Grid, case: CaseKey, own: Collection[tuple[object, ...]], rows:
 
 
 def _runners(experience: GridExperience, spots: Sequence[_Spot], rows: Sequence[int]) -> list[Works]:
-    """Return the newest neighbouring releases of the runner in which the very same files are right and none is wrong."""
+    """Return the newest adjacent releases of the runner in which the very same files are right, none wrong."""
     grid = experience.grid
     right: dict[str, set[int]] = {}
     wrong: dict[str, set[int]] = {}
