@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matrixscan.commands.bisecting import bisect
     from matrixscan.commands.breaking import examine_all, packaging
     from matrixscan.commands.concluding import conclude
     from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
@@ -25,6 +26,7 @@ __all__ = [
     "Outcome",
     "Plans",
     "Request",
+    "bisect",
     "calibrate",
     "check_probe",
     "conclude",
@@ -53,6 +55,7 @@ __all__ = [
 #: Where each of them lies. They are imported when they are used: not every command needs what a scan takes to import.
 #: No name may be that of a module here, which would take its place once it is imported.
 _HOMES = {
+    "bisect": "bisecting",
     "conclude": "concluding",
     "describe_diagnoses": "diagnosing",
     "diagnose": "diagnosing",

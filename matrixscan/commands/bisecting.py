@@ -1,0 +1,297 @@
+"""Finds the release at which a model breaks, or is mended: measures combinations between a good one and a bad one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from matrixscan.analysis.bisection import Located, Side, bound, moved, search
+from matrixscan.analysis.controls import trusted
+from matrixscan.analysis.judge import BAD, GOOD, Judgement, judge_cases, judge_environment, settle_cases
+from matrixscan.catalog.selectors import is_exact, version
+from matrixscan.catalog.types import Release
+from matrixscan.commands.factored import store_folder
+from matrixscan.commands.joint import tasks
+from matrixscan.commands.reporting import current
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
+from matrixscan.errors import IndexUnreachableError, MatrixscanError, NothingSelectedError, did_you_mean
+from matrixscan.execution.executors import execute
+from matrixscan.execution.task import Listener, Notice, Task
+from matrixscan.plan.expand import make_cell
+from matrixscan.plan.ids import combination_id
+from matrixscan.plan.types import Plan
+from matrixscan.plan.wheels import Platform, best_wheel, runs_on, this_platform
+from matrixscan.records.types import Record
+from matrixscan.reporters._bisection import BisectReport, Measured, render_bisection
+from matrixscan.store.published import published_records
+
+#: Ends the name under which a bisection keeps what it measures, beside what scans of the matrix do.
+SUFFIX = "_bisect"
+
+
+class EndsError(MatrixscanError):
+    """The two ends are not a good and a bad one, or are the same."""
+
+
+def bisect(
+    request: Request,
+    good: str,
+    bad: str,
+    listener: Listener,
+    *,
+    lane: str = "",
+    pre: bool = False,
+    as_json: bool = False,
+) -> Outcome:
+    """Find the release between two combinations at which a probe changes from good to bad.
+
+    Args:
+        request: The matrix, and the probe as `probes`: a name, or PROBE/VARIANT.
+        good: A combination in which it is good: an id of the matrix, or `python=3.11,torch=2.1.2,...`.
+        bad: One in which it is not.
+        listener: Told about progress.
+        lane: EXPORTER or EXPORTER:OPSET, to ask about this alone.
+        pre: Try pre-releases too.
+        as_json: Return JSON.
+
+    Raises:
+        EndsError: The ends are alike, or do not come out as they should.
+        IndexUnreachableError: An index does not answer, did not earlier, and the matrix has no lock that helps.
+    """
+    asked, variant = _subject(request)
+    plans = _narrowed(load_plans(asked), variant, lane)
+    ends = _end(good, plans.full), _end(bad, plans.full)
+    if not moved(*ends):
+        raise EndsError(f"{good} and {bad} are the same combination; name two that differ in a release")
+    listener(_notice("index", f"which releases of {', '.join(moved(*ends))} lie between the ends"))
+    releases = {axis: _releases(axis, ends, plans.full, pre=pre) for axis in moved(*ends) if axis != "python"}
+    bench = _Bench(asked, plans, listener)
+    first, last = bench.judge(ends[0]), bench.judge(ends[1])
+    _check_ends(ends, first, last)
+    found = _drive(ends, lambda axis: releases.get(axis, ()), lambda row: bench.side(row, last))
+    confirmed = [bench.judge(row, again=True) for row in (found.good, found.bad)]
+    report = _report(plans, ends, found, bench, last, confirmed, releases)
+    return Outcome(render_bisection(report, as_json=as_json), 0 if report.confirmed else 1)
+
+
+def _subject(request: Request) -> tuple[Request, str]:
+    if len(request.probes) != 1:
+        raise NothingSelectedError("a bisection follows one probe", "name it with --probe")
+    name, variant = request.probes[0], ""
+    if "/" in name and not Path(name).exists():
+        name, _, variant = name.partition("/")
+    # A bisection of a factored matrix measures what its packages do together.
+    joint = load_plans(msgspec.structs.replace(request, probes=(name,))).full.matrix.plan == "factored"
+    return msgspec.structs.replace(request, probes=(name,), joint=joint), variant
+
+
+def _narrowed(plans: Plans, variant: str, lane: str) -> Plans:
+    """Return plans whose cases are those of one (probe, variant), and of one lane where that was asked for."""
+    plan = plans.selected
+    probe = plan.probes[0]
+    variants = dict.fromkeys(case.variant for case in plan.cases)
+    chosen = variant or next(iter(variants))
+    if chosen not in variants:
+        raise NothingSelectedError(f"{probe.name} has no variant {variant!r}", did_you_mean(variant, variants))
+    exporter, _, opset = lane.partition(":")
+    kept = [
+        case
+        for case in plan.cases
+        if case.variant == chosen and (not lane or (case.exporter == exporter and opset in {"", str(case.opset)}))
+    ]
+    if not kept:
+        lanes = {f"{case.exporter}:{case.opset}" for case in plan.cases}
+        raise NothingSelectedError(f"no case of {probe.name} has the lane {lane!r}", did_you_mean(lane, lanes))
+    named = msgspec.structs.replace(plan.matrix, name=f"{plan.matrix.name}{SUFFIX}")
+    used = {(case.exporter, case.opset) for case in kept}
+    controls = tuple(case for case in plan.controls if (case.exporter, case.opset) in used)
+    one = msgspec.structs.replace(plan, matrix=named, cases=tuple(kept), judged=(probe.name,), controls=controls)
+    return Plans(msgspec.structs.replace(one, cells=plans.full.cells, rows=plans.full.rows), one)
+
+
+def _end(text: str, plan: Plan) -> dict[str, str]:
+    """Return the combination that a text names."""
+    if "=" in text:
+        axes = dict(part.partition("=")[::2] for part in text.replace("==", "=").split(",") if part)
+        wrong = [name for name, value in axes.items() if not is_exact(value)]
+        if wrong or "python" not in axes:
+            what = f"{wrong[0]} has no exact version" if wrong else "python is missing"
+            raise EndsError(f"{text!r}: {what}; write it like python=3.11,torch=2.3.1,onnx=1.16.1,onnxruntime=1.18.1")
+        return {name.strip(): value.strip() for name, value in axes.items()}
+    known = {combination_id(row): dict(row) for row in (*(cell.axes for cell in plan.cells), *plan.rows)}
+    if text not in known:
+        raise EndsError(f"{plan.matrix.path} has no combination {text!r}; {did_you_mean(text, known)}")
+    return known[text]
+
+
+def _releases(
+    axis: str, ends: tuple[Mapping[str, str], Mapping[str, str]], plan: Plan, *, pre: bool
+) -> tuple[str, ...]:
+    """Return the releases of a package that can be had for the Python of an end, ascending, the ends among them."""
+    named = {end[axis] for end in ends if axis in end}
+    pythons = {end["python"] for end in ends}
+    where = this_platform()
+    kept = {
+        release.version
+        for release in _known(axis, plan)
+        if release.version in named
+        or (
+            not release.yanked
+            and (pre or not version(release.version).is_prerelease)
+            and any(_fits(release, python, where) for python in pythons)
+        )
+    }
+    return tuple(sorted(kept | named, key=version))
+
+
+def _fits(release: Release, python: str, where: Platform) -> bool:
+    wheels = release.wheels
+    return runs_on(release.requires_python, python) and (not wheels or best_wheel(wheels, python, where) is not None)
+
+
+def _known(axis: str, plan: Plan) -> Sequence[Release]:
+    """Return what the index says of a package, else what the matrix's lock does."""
+    from matrixscan.catalog.index import Index  # noqa: PLC0415  HTTP takes longer to import than most commands take
+
+    locked = plan.matrix.catalog.packages.get(axis, ()) if plan.matrix.catalog else ()
+    try:
+        with Index() as index:
+            return index.releases([axis])[axis]
+    except IndexUnreachableError:
+        if not locked:
+            raise
+        return locked
+
+
+class _Bench:
+    """Says what a combination is: from a record where there is one that still holds, else by measuring."""
+
+    def __init__(self, request: Request, plans: Plans, listener: Listener) -> None:
+        self._request, self._plans, self._listener = request, plans, listener
+        self.steps: dict[str, Measured] = {}
+
+    @functools.cached_property
+    def _published(self) -> dict[str, Record]:
+        folder = places().reports / self._plans.full.matrix.name.removesuffix(SUFFIX)
+        return {record.id: record for record in published_records(folder)} if folder.is_dir() else {}
+
+    def side(self, row: Mapping[str, str], bad: Judgement) -> Side:
+        """Return what a combination says about a change to what the bad end is."""
+        return _side(self.judge(row), bad)
+
+    def judge(self, row: Mapping[str, str], *, again: bool = False) -> Judgement:
+        """Judge a combination; `again` measures it even where that was done."""
+        name = combination_id(row)
+        known = None if again else self._of_record(self._published.get(name))
+        found = known or self._of_record(self._measure(row, again=again)) or Judgement("unknown", outcome="infra")
+        self._listener(Notice(name, "bisect", f"{found.verdict}{_words(found)}{' (published)' if known else ''}", 0.0))
+        before = self.steps.get(name) or Measured(name, dict(row), (), "", reused=known is not None)
+        verdicts = (*before.verdicts, found.verdict)
+        self.steps[name] = msgspec.structs.replace(before, verdicts=verdicts, words=_words(found))
+        return found
+
+    def _of_record(self, record: Record | None) -> Judgement | None:
+        """Return what a record says, None where it does not hold all that is asked."""
+        if record is None:
+            return None
+        plan = self._plans.selected
+        held = current(record, plan)
+        environment = judge_environment(held)
+        if environment is not None:
+            return environment
+        trust = trusted([held])
+        if trust.doubts:
+            return None
+        cases = settle_cases(trust.records[0].cases)
+        if {case.id for case in plan.cases} - {case.id for case in cases}:
+            return None
+        return judge_cases(cases)
+
+    def _measure(self, row: Mapping[str, str], *, again: bool) -> Record | None:
+        plan = self._plans.selected
+        one = msgspec.structs.replace(plan, cells=(make_cell(row, plan.matrix),))
+        options = msgspec.structs.replace(self._request.options, fresh=self._request.options.fresh or again)
+        request = msgspec.structs.replace(self._request, options=options)
+        made = [self._own(task, again=again) for task in tasks(request, Plans(one, one))]
+        return next(iter(execute(made, self._listener, "serial", 1)), None)
+
+    def _own(self, task: Task, *, again: bool) -> Task:
+        """Return a task with records of its own, and exports shared by what differs in its runner alone."""
+        more = {} if again else {"mode": "once", "store": store_folder(task.matrix.name)}
+        return msgspec.structs.replace(task, places=measured_places(), **more)
+
+
+def _side(found: Judgement, bad: Judgement) -> Side:
+    if found.verdict == GOOD:
+        return "good"
+    same = (found.verdict, found.stage, found.reason) == (bad.verdict, bad.stage, bad.reason)
+    # What fails in another way hides whether this failure is there.
+    return "bad" if same else "silent"
+
+
+def _check_ends(ends: Sequence[Mapping[str, str]], first: Judgement, last: Judgement) -> None:
+    for row, found, wanted in ((ends[0], first, GOOD), (ends[1], last, BAD)):
+        if found.verdict != wanted:
+            raise EndsError(
+                f"{combination_id(row)} was to be {wanted} and is {found.verdict}{_words(found)}; "
+                f"choose another combination for --{wanted}"
+            )
+
+
+def _words(found: Judgement) -> str:
+    if found.verdict == GOOD:
+        return ""
+    what = found.reason or found.outcome
+    said = f": {found.error.type}" if found.error else ""
+    return f" ({found.stage}: {what}{said})" if found.stage else f" ({what}{said})"
+
+
+def _drive(
+    ends: tuple[dict[str, str], dict[str, str]],
+    releases: Callable[[str], Sequence[str]],
+    side: Callable[[Mapping[str, str]], Side],
+) -> Located:
+    going = search(*ends, releases)
+    try:
+        row = next(going)
+        while True:
+            row = going.send(side(row))
+    except StopIteration as end:
+        found: Located = end.value
+        return found
+
+
+def _report(
+    plans: Plans,
+    ends: tuple[dict[str, str], dict[str, str]],
+    found: Located,
+    bench: _Bench,
+    last: Judgement,
+    confirmed: Collection[Judgement],
+    releases: Mapping[str, Sequence[str]],
+) -> BisectReport:
+    case = plans.selected.cases[0]
+    again = [_side(judged, last) for judged in confirmed]
+    axis = found.axes[0] if len(found.axes) == 1 else ""
+    between = list(releases.get(axis, ()))
+    places_of = [between.index(end[axis]) for end in ends if end.get(axis) in between] if axis else []
+    span = max(places_of) - min(places_of) + 1 if len(places_of) == len(ends) else 0
+    lanes = sorted({f"{each.exporter} {each.opset}" for each in plans.selected.cases})
+    return BisectReport(
+        probe=case.probe,
+        variant=case.variant,
+        lanes=tuple(lanes),
+        finding=_words(last).strip(" ()"),
+        located=found,
+        steps=tuple(bench.steps.values()),
+        confirmed=again == ["good", "bad"],
+        releases=span,
+        bound=bound(len(moved(*ends)), span) if span else 0,
+    )
+
+
+def _notice(stage: str, text: str) -> Notice:
+    return Notice("bisect", stage, text, 0.0)
