@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from matrixscan.analysis.bisection import Located, Side, bound, moved, search
-from matrixscan.analysis.controls import trusted
-from matrixscan.analysis.judge import BAD, GOOD, Judgement, judge_cases, judge_environment, settle_cases
+from matrixscan.analysis.judge import BAD, GOOD, Judgement
 from matrixscan.catalog.selectors import is_exact, version
 from matrixscan.catalog.types import Release
-from matrixscan.commands.factored import store_folder
-from matrixscan.commands.joint import tasks
-from matrixscan.commands.reporting import current
-from matrixscan.commands.request import Outcome, Plans, Request, load_plans, measured_places, places
+from matrixscan.commands.bench import Bench, words_of
+from matrixscan.commands.request import Outcome, Plans, Request, load_plans
 from matrixscan.errors import IndexUnreachableError, MatrixscanError, NothingSelectedError, did_you_mean
-from matrixscan.execution.executors import execute
-from matrixscan.execution.task import Listener, Notice, Task
-from matrixscan.plan.expand import make_cell
+from matrixscan.execution.task import Listener, Notice
 from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
 from matrixscan.plan.wheels import Platform, best_wheel, runs_on, this_platform
-from matrixscan.records.types import Record
-from matrixscan.reporters._bisection import BisectReport, Measured, render_bisection
-from matrixscan.store.published import published_records
+from matrixscan.reporters._bisection import BisectReport, render_bisection
 
 #: Ends the name under which a bisection keeps what it measures, beside what scans of the matrix do.
 SUFFIX = "_bisect"
@@ -68,10 +60,10 @@ def bisect(
         raise EndsError(f"{good} and {bad} are the same combination; name two that differ in a release")
     listener(_notice("index", f"which releases of {', '.join(moved(*ends))} lie between the ends"))
     releases = {axis: _releases(axis, ends, plans.full, pre=pre) for axis in moved(*ends) if axis != "python"}
-    bench = _Bench(asked, plans, listener)
+    bench = Bench(asked, plans.selected, SUFFIX, listener)
     first, last = bench.judge(ends[0]), bench.judge(ends[1])
     _check_ends(ends, first, last)
-    found = _drive(ends, lambda axis: releases.get(axis, ()), lambda row: bench.side(row, last))
+    found = _drive(ends, lambda axis: releases.get(axis, ()), lambda row: _side(bench.judge(row), last))
     confirmed = [bench.judge(row, again=True) for row in (found.good, found.bad)]
     report = _report(plans, ends, found, bench, last, confirmed, releases)
     return Outcome(render_bisection(report, as_json=as_json), 0 if report.confirmed else 1)
@@ -166,64 +158,6 @@ def _known(axis: str, plan: Plan) -> Sequence[Release]:
         return locked
 
 
-class _Bench:
-    """Says what a combination is: from a record where there is one that still holds, else by measuring."""
-
-    def __init__(self, request: Request, plans: Plans, listener: Listener) -> None:
-        self._request, self._plans, self._listener = request, plans, listener
-        self.steps: dict[str, Measured] = {}
-
-    @functools.cached_property
-    def _published(self) -> dict[str, Record]:
-        folder = places().reports / self._plans.full.matrix.name.removesuffix(SUFFIX)
-        return {record.id: record for record in published_records(folder)} if folder.is_dir() else {}
-
-    def side(self, row: Mapping[str, str], bad: Judgement) -> Side:
-        """Return what a combination says about a change to what the bad end is."""
-        return _side(self.judge(row), bad)
-
-    def judge(self, row: Mapping[str, str], *, again: bool = False) -> Judgement:
-        """Judge a combination; `again` measures it even where that was done."""
-        name = combination_id(row)
-        known = None if again else self._of_record(self._published.get(name))
-        found = known or self._of_record(self._measure(row, again=again)) or Judgement("unknown", outcome="infra")
-        self._listener(Notice(name, "bisect", f"{found.verdict}{_words(found)}{' (published)' if known else ''}", 0.0))
-        before = self.steps.get(name) or Measured(name, dict(row), (), "", reused=known is not None)
-        verdicts = (*before.verdicts, found.verdict)
-        self.steps[name] = msgspec.structs.replace(before, verdicts=verdicts, words=_words(found))
-        return found
-
-    def _of_record(self, record: Record | None) -> Judgement | None:
-        """Return what a record says, None where it does not hold all that is asked."""
-        if record is None:
-            return None
-        plan = self._plans.selected
-        held = current(record, plan)
-        environment = judge_environment(held)
-        if environment is not None:
-            return environment
-        trust = trusted([held])
-        if trust.doubts:
-            return None
-        cases = settle_cases(trust.records[0].cases)
-        if {case.id for case in plan.cases} - {case.id for case in cases}:
-            return None
-        return judge_cases(cases)
-
-    def _measure(self, row: Mapping[str, str], *, again: bool) -> Record | None:
-        plan = self._plans.selected
-        one = msgspec.structs.replace(plan, cells=(make_cell(row, plan.matrix),))
-        options = msgspec.structs.replace(self._request.options, fresh=self._request.options.fresh or again)
-        request = msgspec.structs.replace(self._request, options=options)
-        made = [self._own(task, again=again) for task in tasks(request, Plans(one, one))]
-        return next(iter(execute(made, self._listener, "serial", 1)), None)
-
-    def _own(self, task: Task, *, again: bool) -> Task:
-        """Return a task with records of its own, and exports shared by what differs in its runner alone."""
-        more = {} if again else {"mode": "once", "store": store_folder(task.matrix.name)}
-        return msgspec.structs.replace(task, places=measured_places(), **more)
-
-
 def _side(found: Judgement, bad: Judgement) -> Side:
     if found.verdict == GOOD:
         return "good"
@@ -236,17 +170,9 @@ def _check_ends(ends: Sequence[Mapping[str, str]], first: Judgement, last: Judge
     for row, found, wanted in ((ends[0], first, GOOD), (ends[1], last, BAD)):
         if found.verdict != wanted:
             raise EndsError(
-                f"{combination_id(row)} was to be {wanted} and is {found.verdict}{_words(found)}; "
+                f"{combination_id(row)} was to be {wanted} and is {found.verdict}{words_of(found)}; "
                 f"choose another combination for --{wanted}"
             )
-
-
-def _words(found: Judgement) -> str:
-    if found.verdict == GOOD:
-        return ""
-    what = found.reason or found.outcome
-    said = f": {found.error.type}" if found.error else ""
-    return f" ({found.stage}: {what}{said})" if found.stage else f" ({what}{said})"
 
 
 def _drive(
@@ -268,7 +194,7 @@ def _report(
     plans: Plans,
     ends: tuple[dict[str, str], dict[str, str]],
     found: Located,
-    bench: _Bench,
+    bench: Bench,
     last: Judgement,
     confirmed: Collection[Judgement],
     releases: Mapping[str, Sequence[str]],
@@ -284,7 +210,7 @@ def _report(
         probe=case.probe,
         variant=case.variant,
         lanes=tuple(lanes),
-        finding=_words(last).strip(" ()"),
+        finding=words_of(last).strip(" ()"),
         located=found,
         steps=tuple(bench.steps.values()),
         confirmed=again == ["good", "bad"],
