@@ -9,15 +9,14 @@ import msgspec
 
 from matrixscan.analysis.bisection import Located, Side, bound, moved, search
 from matrixscan.analysis.judge import BAD, GOOD, Judgement
-from matrixscan.catalog.selectors import is_exact, version
-from matrixscan.catalog.types import Release
+from matrixscan.catalog.selectors import is_exact
 from matrixscan.commands.bench import Bench, words_of
+from matrixscan.commands.releases import usable_releases
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans
-from matrixscan.errors import IndexUnreachableError, MatrixscanError, NothingSelectedError, did_you_mean
+from matrixscan.errors import MatrixscanError, NothingSelectedError, did_you_mean
 from matrixscan.execution.task import Listener, Notice
 from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
-from matrixscan.plan.wheels import Platform, best_wheel, runs_on, this_platform
 from matrixscan.reporters._bisection import BisectReport, render_bisection
 
 #: Ends the name under which a bisection keeps what it measures, beside what scans of the matrix do.
@@ -59,7 +58,17 @@ def bisect(
     if not moved(*ends):
         raise EndsError(f"{good} and {bad} are the same combination; name two that differ in a release")
     listener(_notice("index", f"which releases of {', '.join(moved(*ends))} lie between the ends"))
-    releases = {axis: _releases(axis, ends, plans.full, pre=pre) for axis in moved(*ends) if axis != "python"}
+    pythons = {end["python"] for end in ends}
+    releases = {
+        axis: tuple(
+            release.version
+            for release in usable_releases(
+                axis, plans.full, pythons, named={end[axis] for end in ends if axis in end}, pre=pre
+            )
+        )
+        for axis in moved(*ends)
+        if axis != "python"
+    }
     bench = Bench(asked, plans.selected, SUFFIX, listener)
     first, last = bench.judge(ends[0]), bench.judge(ends[1])
     _check_ends(ends, first, last)
@@ -117,45 +126,6 @@ def _end(text: str, plan: Plan) -> dict[str, str]:
     if text not in known:
         raise EndsError(f"{plan.matrix.path} has no combination {text!r}; {did_you_mean(text, known)}")
     return known[text]
-
-
-def _releases(
-    axis: str, ends: tuple[Mapping[str, str], Mapping[str, str]], plan: Plan, *, pre: bool
-) -> tuple[str, ...]:
-    """Return the releases of a package that can be had for the Python of an end, ascending, the ends among them."""
-    named = {end[axis] for end in ends if axis in end}
-    pythons = {end["python"] for end in ends}
-    where = this_platform()
-    kept = {
-        release.version
-        for release in _known(axis, plan)
-        if release.version in named
-        or (
-            not release.yanked
-            and (pre or not version(release.version).is_prerelease)
-            and any(_fits(release, python, where) for python in pythons)
-        )
-    }
-    return tuple(sorted(kept | named, key=version))
-
-
-def _fits(release: Release, python: str, where: Platform) -> bool:
-    wheels = release.wheels
-    return runs_on(release.requires_python, python) and (not wheels or best_wheel(wheels, python, where) is not None)
-
-
-def _known(axis: str, plan: Plan) -> Sequence[Release]:
-    """Return what the index says of a package, else what the matrix's lock does."""
-    from matrixscan.catalog.index import Index  # noqa: PLC0415  HTTP takes longer to import than most commands take
-
-    locked = plan.matrix.catalog.packages.get(axis, ()) if plan.matrix.catalog else ()
-    try:
-        with Index() as index:
-            return index.releases([axis])[axis]
-    except IndexUnreachableError:
-        if not locked:
-            raise
-        return locked
 
 
 def _side(found: Judgement, bad: Judgement) -> Side:
