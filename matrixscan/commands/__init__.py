@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matrixscan.commands.breaking import examine_all, packaging
+    from matrixscan.commands.checking import check
     from matrixscan.commands.concluding import conclude
     from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
     from matrixscan.commands.joint import tasks
     from matrixscan.commands.judging import judge, rule_of
     from matrixscan.commands.locking import lock
+    from matrixscan.commands.outcome import Outcome
     from matrixscan.commands.planning import describe_plan
     from matrixscan.commands.probes import calibrate, check_probe, run_probe
     from matrixscan.commands.project import init, schema_text, write_artifact_matrix
     from matrixscan.commands.reporting import report
     from matrixscan.commands.reproducing import reproduce
-    from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
+    from matrixscan.commands.request import Plans, Request, load_plans, new_scan, places
     from matrixscan.commands.scanning import scan, scan_cell
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Plans",
     "Request",
     "calibrate",
+    "check",
     "check_probe",
     "conclude",
     "describe_diagnoses",
@@ -53,6 +56,7 @@ __all__ = [
 #: Where each of them lies. They are imported when they are used: not every command needs what a scan takes to import.
 #: No name may be that of a module here, which would take its place once it is imported.
 _HOMES = {
+    "check": "checking",
     "conclude": "concluding",
     "describe_diagnoses": "diagnosing",
     "diagnose": "diagnosing",
@@ -77,7 +81,7 @@ _HOMES = {
     "load_plans": "request",
     "new_scan": "request",
     "places": "request",
-    "Outcome": "request",
+    "Outcome": "outcome",
     "scan_cell": "scanning",
     "scan": "scanning",
 }

@@ -15,7 +15,6 @@ from matrixscan.errors import PinsFileError
 from matrixscan.pins.markers import Setting
 from matrixscan.pins.types import Pins, Place
 
-
 #: What is said of a package whose version only its build knows.
 BUILT = "from a URL or a folder"
 
