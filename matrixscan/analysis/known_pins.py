@@ -14,6 +14,7 @@ from matrixscan.analysis.known_pins_index import Index
 from matrixscan.analysis.known_pins_match import PYTHON, is_named, known_axes, place_of
 from matrixscan.analysis.known_pins_matrix import of_matrix, together
 from matrixscan.analysis.known_pins_types import (
+    BAD,
     GOOD,
     JOINT,
     KNOWN_BAD,
@@ -133,11 +134,15 @@ def _said(pins: Pins, axes: Sequence[str]) -> dict[str, str]:
 
 
 def _nearest(asked: Sequence[Asked], *, good: bool = False) -> tuple[Tested, ...]:
-    """Return the nearest combinations, newest first among equals; with `good`, of those that are good."""
-    rows = [(each, row) for each in asked for row in (_good(each) if good else each.rows)]
-    best = heapq.nsmallest(_NEAREST, rows, key=_order)
-    found = {(tested.matrix, tested.combination): tested for tested in (each.tested(row) for each, row in best)}
-    return tuple(found.values())
+    """Return the nearest combinations, newest first among equals; with `good`, of those that are good.
+
+    One that several matrices have comes once for each of them.
+    """
+    rows = [(each, row) for each in asked for row in each.rows]
+    rows = _good(rows) if good else rows
+    best = [each.tested(row) for each, row in heapq.nsmallest(_NEAREST * len(asked), rows, key=_order)]
+    names = list(dict.fromkeys(tested.combination for tested in best))[:_NEAREST]
+    return tuple(tested for name in names for tested in best if tested.combination == name)
 
 
 def _order(item: tuple[Asked, Row]) -> tuple[int, list[int]]:
@@ -145,8 +150,19 @@ def _order(item: tuple[Asked, Row]) -> tuple[int, list[int]]:
     return row.cost, [-place for place in asked.index.rows[row.row]]
 
 
-def _good(asked: Asked) -> list[Row]:
-    return [row for row in asked.rows if asked.evidence(row) == JOINT and asked.verdict(row) == GOOD]
+def _good(rows: Sequence[tuple[Asked, Row]]) -> list[tuple[Asked, Row]]:
+    """Return those that were good in one environment, and that no matrix found to be bad."""
+    judged = [(each, row, each.verdict(row)) for each, row in rows]
+    bad = {_axes(each, row) for each, row, verdict in judged if verdict == BAD}
+    return [
+        (each, row)
+        for each, row, verdict in judged
+        if verdict == GOOD and each.evidence(row) == JOINT and _axes(each, row) not in bad
+    ]
+
+
+def _axes(asked: Asked, row: Row) -> frozenset[tuple[str, str]]:
+    return frozenset(asked.index.axes_of(row.row).items())
 
 
 def _cautions(answers: Sequence[MatrixAnswer]) -> tuple[str, ...]:

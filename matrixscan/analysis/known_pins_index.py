@@ -63,6 +63,7 @@ class Index(msgspec.Struct, frozen=True):
     columns: tuple[msgspec.Raw, ...]  # places in `findings` by row
     verdicts: dict[str, int]  # subject -> place in `columns`
     rows: tuple[tuple[int, ...], ...]  # places in `versions`, ABSENT where there is no such axis
+    advises: bool = True  # False: its probes fail on purpose, and it is asked by name only
     evidence: tuple[int, ...] = ()
     platform: tuple[int, ...] = ()
     date: tuple[int, ...] = ()
@@ -125,10 +126,11 @@ class IndexBuilder:
     Args:
         matrix: Its name.
         subjects: Every (probe, variant), those that decide first.
+        advises: See Index.
     """
 
-    def __init__(self, matrix: str, subjects: Sequence[Subject]) -> None:
-        self._matrix, self._subjects = matrix, tuple(subjects)
+    def __init__(self, matrix: str, subjects: Sequence[Subject], *, advises: bool = True) -> None:
+        self._matrix, self._subjects, self._advises = matrix, tuple(subjects), advises
         self._axes: list[dict[str, str]] = []
         self._places: list[tuple[int, int, int, int]] = []
         self._columns: dict[str, list[int]] = {subject.key: [] for subject in subjects}
@@ -195,6 +197,7 @@ class IndexBuilder:
             columns=_raw(columns),
             verdicts=verdicts,
             rows=tuple(tuple(places[axis].get(row.get(axis, ""), ABSENT) for axis in names) for row in self._axes),
+            advises=self._advises,
             evidence=evidence,
             platform=platform,
             date=date,

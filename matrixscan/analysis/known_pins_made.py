@@ -33,7 +33,8 @@ NO_FACTS = Facts(UNKNOWN_PLATFORM, "", {})
 def index_of_view(view: ScanView) -> Index:
     """Return what an ordinary scan says. What was not run, or ruled out without being tried, is no row."""
     subjects = [Subject(subject.key, subject.judged and subject.first) for subject in view.subjects]
-    builder = IndexBuilder(view.matrix, sorted(subjects, key=lambda subject: not subject.decides))
+    ordered = sorted(subjects, key=lambda subject: not subject.decides)
+    builder = IndexBuilder(view.matrix, ordered, advises=view.advises)
     measured = [cell for cell in view.cells if cell.evidence != "none"]
     for cell in measured:
         builder.add(
@@ -69,6 +70,8 @@ def index_of_grid(
     matrix: str,
     deciding: Collection[tuple[str, str]],
     facts: Mapping[frozenset[tuple[str, str]], Facts],
+    *,
+    advises: bool = True,
 ) -> Index:
     """Return what a wide scan says.
 
@@ -77,10 +80,11 @@ def index_of_grid(
         matrix: Its name.
         deciding: The (probe, variant) that decide.
         facts: By the items of a combination's axes.
+        advises: See Index.
     """
     judged = judge_grid(grid)
     subjects = [Subject("/".join(subject), subject in deciding) for subject in judged.subjects]
-    builder = IndexBuilder(matrix, sorted(subjects, key=lambda subject: not subject.decides))
+    builder = IndexBuilder(matrix, sorted(subjects, key=lambda subject: not subject.decides), advises=advises)
     for row, axes in enumerate(grid.rows):
         known = facts.get(frozenset(axes.items()), NO_FACTS)
         verdicts = {

@@ -101,8 +101,8 @@ class Distances:
             return total
         # An axis that the combination has not costs nothing if the same version was installed all the same.
         packages = self._packages(self._index.environment[row])
-        missing = sum(not self._is_there(axis, packages) for axis in (*absent, *self._beside))
-        return total + _DIFFERS * (missing - len(absent))
+        there = (self._cost_of(axis, None) for axis in absent if self._is_there(axis, packages))
+        return total - sum(there) + _DIFFERS * sum(not self._is_there(axis, packages) for axis in self._beside)
 
     def _is_there(self, axis: str, packages: Mapping[str, str]) -> bool:
         place = self.places[axis]
@@ -146,7 +146,7 @@ class Distances:
         return self._cost_of(axis, tested) >= _DIFFERS
 
     def _steps(self, axis: str, tested: str | None) -> int:
-        return self._cost_of(axis, tested) % _DIFFERS // _STEP if axis in self._index.axes else 1
+        return self._cost_of(axis, tested) % _DIFFERS // _STEP if axis in self._index.axes else 0
 
     def _cost_of(self, axis: str, tested: str | None) -> int:
         position = self._index.axes.index(axis)
@@ -174,10 +174,15 @@ def _costs(place: Place, axis: str, known: Sequence[str]) -> list[int]:
         allowed = _allowed(place.said)
         cost = [1 if allowed is None or _contains(allowed, version) else _DIFFERS + _STEP for version in known]
         # What is asked for, at whatever version, is not what is not there; what nobody mentions may be.
-        return [*cost, _DIFFERS if place.said else 0]
+        return [*cost, _far(known) if place.said else 0]
     if place.yours is None or place.name:
-        return [*(_DIFFERS + _STEP for _ in known), _DIFFERS if place.name else 0]
-    return [*_distances(place.yours, axis, known), _DIFFERS]
+        return [*(_DIFFERS + _STEP for _ in known), _far(known) if place.name else 0]
+    return [*_distances(place.yours, axis, known), _far(known)]
+
+
+def _far(known: Sequence[str]) -> int:
+    """Return the cost of an axis that is pinned and not there: farther than any release of it."""
+    return _DIFFERS + _STEP * (len(known) + 1)
 
 
 def _distances(yours: str, axis: str, known: Sequence[str]) -> list[int]:

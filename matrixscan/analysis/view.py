@@ -83,6 +83,7 @@ class ScanView(msgspec.Struct, frozen=True):
     quarantine: tuple[Doubt, ...] = ()
     controlled: tuple[str, ...] = ()  # combinations whose controls came out as they had to
     uncontrolled: tuple[str, ...] = ()  # combinations in which no control was run
+    advises: bool = True  # what the scan found says something about pins
 
 
 class _Scope(msgspec.Struct, frozen=True):

@@ -105,7 +105,10 @@ def _indexes(folder: Path, names: Sequence[str]) -> tuple[list[Index], list[str]
             index, words = read_index(folder / name)
             notes.append(words)
         indexes.append(index)
-    return indexes, notes
+    advising = [index for index in indexes if wanted or index.advises]
+    if not advising:
+        raise NothingSelectedError("no published matrix says anything about pins", "name one with --matrix")
+    return advising, notes
 
 
 def _is_published(folder: Path) -> bool:

@@ -97,6 +97,7 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         infeasible=plan.infeasible,
     )
     causes = load_causes(Path(matrix.path).parent / CAUSES)
+    view = msgspec.structs.replace(view, advises=matrix.advises)
     return explained(view, _diagnoses(plan), _packaging(plan, wanted), causes)
 
 

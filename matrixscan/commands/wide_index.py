@@ -33,7 +33,8 @@ def wide_index(published: Published, matrix: str, folder: Path, plan: Plan | Non
         facts = _facts_of_sides(folder, published)
     else:
         facts = _facts_of_records(published_records(folder))
-    return index_of_grid(published.grid, matrix, deciding, facts)
+    advises = plan is None or plan.matrix.advises
+    return index_of_grid(published.grid, matrix, deciding, facts, advises=advises)
 
 
 def _facts_of_records(records: Iterable[Record]) -> dict[frozenset[tuple[str, str]], Facts]:

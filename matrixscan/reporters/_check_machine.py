@@ -8,7 +8,7 @@ import msgspec
 
 from matrixscan.analysis.known_pins_types import KNOWN_BAD, KNOWN_GOOD, UNTESTED, Answer
 from matrixscan.pins.types import Place
-from matrixscan.reporters._check_text import head, near_line, open_line
+from matrixscan.reporters._check_text import head, near_lines, open_line
 
 #: Version of the JSON document.
 SCHEMA_VERSION = 1
@@ -47,7 +47,7 @@ def render_check_github(answer: Answer, place: Place) -> str:
             ]
         elif each.why and (each.matches or answer.verdict == UNTESTED):
             lines += [f"{each.matrix}: {each.why}", *map(open_line, each.open)]
-    lines += [f"near: {near_line(each)}" for each in (*answer.nearest, *answer.nearest_good)]
+    lines += [f"near: {line.strip()}" for line in near_lines((*answer.nearest, *answer.nearest_good))]
     lines += [*answer.cautions, *answer.notes]
     keys = {"file": place.file, **({"line": str(place.line)} if place.line else {}), "title": "matrixscan"}
     said = ",".join(f"{key}={_escaped(value, _IN_KEYS)}" for key, value in keys.items())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
+from matrixscan.analysis.known_pins_index import version_key
 from matrixscan.analysis.known_pins_types import (
     GOOD,
     JOINT,
@@ -31,9 +33,8 @@ def head(answer: Answer) -> str:
     """Return the answer in one line."""
     said = ", ".join(f"{name} {version}" for name, version in answer.pins.items()) or "none of the packages tested here"
     python = f", Python {answer.python}" if answer.python else ""
-    pythons = sorted(
-        {match.axes["python"] for each in answer.matrices for match in each.matches if "python" in match.axes}
-    )
+    matches = [match for each in answer.matrices for match in each.matches if each.verdict == KNOWN_GOOD]
+    pythons = sorted({match.axes["python"] for match in matches if "python" in match.axes}, key=version_key)
     on = f" on Python {', '.join(pythons)}" if not answer.python and answer.verdict == KNOWN_GOOD and pythons else ""
     return f"{WORDS[answer.verdict]}{on}: {answer.source} ({said}{python})"
 
@@ -86,17 +87,26 @@ def _near(answer: Answer) -> Iterator[str]:
     for title, found in (("nearest tested", answer.nearest), ("nearest known good", answer.nearest_good)):
         if found:
             yield f"{title}:"
-            yield from (f"  {near_line(each)}" for each in found)
+            yield from (f"  {line}" for line in near_lines(found))
 
 
-def near_line(each: Tested) -> str:
-    """Return a combination, its verdict and what it differs in."""
-    bad = [f"{key}: {judged.words}" for key, judged in each.verdicts.items() if judged.verdict == each.verdict != GOOD]
-    found = f" ({bad[0]}{f'; and {len(bad) - 1} more' if len(bad) > 1 else ''})" if bad else ""
+def near_lines(found: Iterable[Tested]) -> Iterator[str]:
+    """Yield a combination and what it differs in, and what each matrix found of it."""
+    for combination, group in itertools.groupby(found, key=lambda each: each.combination):
+        alike = list(group)
+        differs = "; ".join(map(difference_text, alike[0].differences)) or "nothing that is pinned differs"
+        open_axes = f"; {', '.join(alike[0].open)} not pinned" if alike[0].open else ""
+        yield f"{combination}: {differs}{open_axes}"
+        yield from (f"  {_near_verdict(each)}" for each in alike)
+
+
+def _near_verdict(each: Tested) -> str:
+    found = [
+        f"{key}: {judged.words}" for key, judged in each.verdicts.items() if judged.verdict == each.verdict != GOOD
+    ]
+    words = f", {found[0]}{f'; and {len(found) - 1} more' if len(found) > 1 else ''}" if found else ""
     apart = "" if each.evidence == JOINT else ", exported and run apart"
-    differs = "; ".join(map(difference_text, each.differences)) or "nothing that is pinned differs"
-    open_axes = f"; {', '.join(each.open)} not pinned" if each.open else ""
-    return f"{each.verdict}  {each.combination} [{each.matrix}{apart}]: {differs}{open_axes}{found}"
+    return f"{each.verdict} in {each.matrix}{apart}{words}"
 
 
 def difference_text(each: Difference) -> str:
