@@ -66,8 +66,8 @@ def answer(
         python=pins.python,
         pins=_said(pins, axes),
         matrices=tuple(answers),
-        nearest=_nearest(asked) if verdict == UNTESTED and _is_about(pins, axes) else (),
-        nearest_good=_nearest(asked, good=True) if verdict == KNOWN_BAD else (),
+        nearest=_nearest(_about(asked, pins, axes)) if verdict == UNTESTED else (),
+        nearest_good=_nearest(_about(asked, pins, axes), good=True) if verdict == KNOWN_BAD else (),
         cautions=_cautions(answers),
         notes=pins.notes,
     )
@@ -119,8 +119,11 @@ def _overall(answers: Sequence[MatrixAnswer], *, strict: bool, probes: bool) -> 
     return KNOWN_GOOD if KNOWN_GOOD in found else UNTESTED
 
 
-def _is_about(pins: Pins, axes: Sequence[str]) -> bool:
-    return any(is_named(pins, axis) for axis in axes if axis != PYTHON)
+def _about(asked: Sequence[Asked], pins: Pins, axes: Sequence[str]) -> list[Asked]:
+    """Return the matrices with most of what is pinned among their axes, none where nothing is."""
+    named = {axis for axis in axes if axis != PYTHON and is_named(pins, axis)}
+    shared = [len(named & set(each.index.axes)) for each in asked]
+    return [each for each, count in zip(asked, shared, strict=True) if count and count == max(shared)]
 
 
 def _said(pins: Pins, axes: Sequence[str]) -> dict[str, str]:

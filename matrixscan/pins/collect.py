@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
-from packaging.specifiers import Specifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -56,7 +56,10 @@ def found_of(requirement: Requirement, place: Place) -> Found:
 
 def pinned(name: str, version: str, place: Place, marker: Marker | None = None) -> Found:
     """Return what a lock or an environment says of a package."""
-    return Found(canonicalize_name(name), SpecifierSet(f"==={version}"), marker, place)
+    try:
+        return Found(canonicalize_name(name), SpecifierSet(f"==={version}"), marker, place)
+    except InvalidSpecifier:
+        return Found(canonicalize_name(name), SpecifierSet(), marker, place, f"{version!r}, which is no version")
 
 
 def pins_of(

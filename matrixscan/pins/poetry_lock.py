@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from matrixscan.errors import PinsFileError
 from matrixscan.pins.collect import Found, pinned, pins_of
 from matrixscan.pins.files import marker_of, package_places, parse_toml, read_text, tables_of, text_of
 from matrixscan.pins.markers import Setting
@@ -46,7 +45,4 @@ def _found(packages: list[dict[str, Any]], places: dict[str, Place], path: Path)
         markers = package.get("markers", "")
         if not isinstance(markers, str):  # one for each group
             markers = markers.get(_MAIN, "")
-        try:
-            yield pinned(name, version, place, marker_of(markers, place))
-        except ValueError as error:
-            raise PinsFileError(path, [f"{place}: {version!r} is no version; lock again"]) from error
+        yield pinned(name, version, place, marker_of(markers, place))

@@ -94,3 +94,6 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[Path, str | None, Sequence[str]
     (re.compile(r"uv\.lock"), _uv_lock),
     (re.compile(r"poetry\.lock"), _poetry_lock),
 )
+
+#: Files that are read by their name; every other one is a requirements file.
+KNOWN_NAMES = ("pyproject.toml", "pylock.toml", "pylock.NAME.toml", "uv.lock", "poetry.lock")

@@ -128,7 +128,7 @@ def _requirement(line: Line, place: Place, parsed: Parsed) -> None:
     except InvalidRequirement as error:
         if not _ADDRESS.search(said.partition(";")[0].strip()):
             words = str(error).partition("\n")[0]
-            parsed.problems.append(f"{place}: {said!r} is no requirement: {words}; write NAME==VERSION")
+            parsed.problems.append(f"{place}: {_shown(said)!r} is no requirement: {words}; write NAME==VERSION")
             return
         named = _wheel(said, place)
         if named is None:
@@ -136,6 +136,11 @@ def _requirement(line: Line, place: Place, parsed: Parsed) -> None:
             return
         found = named
     parsed.entries.append(Entry(found, start, said, hashed))
+
+
+def _shown(said: str) -> str:
+    """Return a text as messages quote it: an address may hold a password."""
+    return " ".join(re.sub(r"\S*://\S*", "ADDRESS", said).split())
 
 
 def _wheel(said: str, place: Place) -> Found | None:

@@ -101,9 +101,8 @@ def near_lines(found: Iterable[Tested]) -> Iterator[str]:
 
 
 def _near_verdict(each: Tested) -> str:
-    found = [
-        f"{key}: {judged.words}" for key, judged in each.verdicts.items() if judged.verdict == each.verdict != GOOD
-    ]
+    alike = {} if each.verdict == GOOD else {k: one for k, one in each.verdicts.items() if one.verdict == each.verdict}
+    found = [f"{key}: {judged.words}" for key, judged in alike.items()]
     words = f", {found[0]}{f'; and {len(found) - 1} more' if len(found) > 1 else ''}" if found else ""
     apart = "" if each.evidence == JOINT else ", exported and run apart"
     return f"{each.verdict} in {each.matrix}{apart}{words}"
