@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrixscan.errors import PinsWriteError
+from matrixscan.errors import PinsFileError, PinsWriteError
 from matrixscan.pins.read import read_pins
 from matrixscan.pins.write import rewrite, rewrite_files
 
 NAMES = ("torch", "onnx", "onnxruntime", "numpy", "typing-extensions")
 SPELLINGS = {"typing-extensions": ("typing_extensions", "Typing.Extensions", "typing-extensions")}
 VERSIONS = st.from_regex(r"[1-9][0-9]?\.[0-9]\.[0-9]{1,2}(\+cpu)?", fullmatch=True)
+OTHERS = ("", "# torch==1.0", "--pre", "other>=1", "-i https://x.example")
 GAPS = st.sampled_from(("", " ", "  ", "\t"))
 
 
@@ -22,7 +23,7 @@ def requirement_lines(draw, name):
     extra = draw(st.sampled_from(("", "[a]", "[a, b]")))
     marker = draw(st.sampled_from(("", '; python_version > "3"', ' ;sys_platform != "x==1.2.3"')))
     comment = draw(st.sampled_from(("", "  # why", "\t# torch==9.9.9", " \\")))
-    more = draw(st.sampled_from(("", ",>=0.1", f", !={draw(VERSIONS).partition('+')[0]}0")))
+    more = draw(st.sampled_from(("", ",>=0.1", ", !=100.0")))
     version = draw(VERSIONS)
     return f"{draw(GAPS)}{spelled}{draw(GAPS)}{extra}=={draw(GAPS)}{version}{more}{marker}{comment}", version
 
@@ -33,9 +34,7 @@ def files(draw):
     end = draw(st.sampled_from(("\n", "\r\n")))
     lines, versions = [], {}
     for name in names:
-        lines += draw(
-            st.lists(st.sampled_from(("", "# torch==1.0", "--pre", "other>=1", "-i https://x.example")), max_size=2)
-        )
+        lines += draw(st.lists(st.sampled_from(OTHERS), max_size=2))
         line, versions[name] = draw(requirement_lines(name))
         lines += [line, ""] if line.endswith("\\") else [line]
     return end.join(lines) + draw(st.sampled_from(("", end))), versions
@@ -63,7 +62,7 @@ def test_reading_what_was_rewritten_gives_the_new_versions_and_all_else_as_it_wa
         (
             "torch==2.3.1 \\\n  --hash=sha256:aa\n",
             {"torch": "2.4.0"},
-            "r.txt:1: torch is pinned with hashes of the old",
+            "r.txt:1: torch is pinned with hashes",
         ),
         ("torch>=2\n", {"torch": "2.4.0"}, "r.txt:1: torch>=2 is not pinned exactly"),
         ("onnx==1\n", {"torch": "2.4.0"}, "r.txt: torch is not listed"),
@@ -125,7 +124,7 @@ def test_a_pyproject_changes_in_its_own_lists_alone():
 
 def test_a_pyproject_written_in_a_way_that_is_not_found_is_refused():
     text = 'project.name = "x"\nproject.version = "1"\nproject.dependencies = ["torch==2.3.1"]\n'
-    with pytest.raises(Exception, match="'torch==2.3.1' is not found as it stands; change it by hand"):
+    with pytest.raises(PinsFileError, match="is not found as it stands; change it by hand"):
         rewrite(text, {"torch": "2.4.0"}, file="pyproject.toml")
 
 
