@@ -6,7 +6,7 @@
 #     "msgspec>=0.19",
 #     "nox[uv]>=2026.4",
 #     "numpy>=1.26",
-#     "packaging>=24",
+#     "packaging>=26",
 #     "pillow>=10.3",
 #     "platformdirs>=4.3",
 #     "psutil>=6",

@@ -13,6 +13,7 @@ EXIT_UNEXPECTED = 1
 EXIT_USAGE = 2
 EXIT_NOTHING_SELECTED = 3
 EXIT_INFRASTRUCTURE = 4
+EXIT_UNTESTED = 5
 
 
 def did_you_mean(name: str, allowed: Iterable[str], *, cutoff: float = 0.7) -> str:
@@ -63,6 +64,23 @@ class CausesFileError(MatrixscanError):
     def __init__(self, path: str | os.PathLike[str], problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join([f"known causes {os.fspath(path)}:", *(f"  {problem}" for problem in problems)]))
+
+
+class PinsFileError(MatrixscanError):
+    """A user's file of pins cannot be read; all problems are listed, each with its file and line."""
+
+    def __init__(self, source: str | os.PathLike[str], problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join([f"pins in {os.fspath(source)}:", *(f"  {problem}" for problem in self.problems)]))
+
+
+class PinsWriteError(MatrixscanError):
+    """New versions cannot be written into a user's file; nothing of it was changed."""
+
+    def __init__(self, source: str | os.PathLike[str], problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = [f"{os.fspath(source)} is left as it is:", *(f"  {problem}" for problem in self.problems)]
+        super().__init__("\n".join(lines))
 
 
 class BackendFileError(MatrixscanError):

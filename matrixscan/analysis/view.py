@@ -63,6 +63,7 @@ class CellView(msgspec.Struct, frozen=True):
     torch_index: str | None
     platform: dict[str, Any]
     packages: dict[str, str]  # every pin of the lock
+    finished: str = ""  # UTC, ISO 8601; empty where nothing was run
 
 
 class ScanView(msgspec.Struct, frozen=True):
@@ -82,6 +83,7 @@ class ScanView(msgspec.Struct, frozen=True):
     quarantine: tuple[Doubt, ...] = ()
     controlled: tuple[str, ...] = ()  # combinations whose controls came out as they had to
     uncontrolled: tuple[str, ...] = ()  # combinations in which no control was run
+    advises: bool = True  # what the scan found says something about pins
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -193,6 +195,7 @@ def _cell(cell_id: str, axes: Mapping[str, str], record: Record | None, scope: _
         torch_index=record.lock.torch_index if record.lock else None,
         platform=record.platform,
         packages=dict(record.lock.packages) if record.lock else {},
+        finished=record.finished,
     )
 
 

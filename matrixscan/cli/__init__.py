@@ -1,9 +1,42 @@
 """The command line: the only place that prints and exits, besides the sessions in nox.py.
 
-A command is a function of one of these modules; the order here is that of `--help`.
+A command is a function of one of these modules; the order here is that of `--help`. They are imported when they are
+used: what they need takes longer to import than a check of pins takes to answer.
 """
 
-from matrixscan.cli import authoring, bisecting, failing, scanning
-from matrixscan.cli.common import app, main
+from __future__ import annotations
 
-__all__ = ["app", "authoring", "bisecting", "failing", "main", "scanning"]
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matrixscan.cli.common import app
+
+__all__ = ["app", "main"]
+
+_MODULES = ("authoring", "bisecting", "checking", "failing", "scanning")
+
+#: A command that starts without the others.
+_QUICK = "check"
+
+
+def main() -> None:
+    """Run the command line."""
+    if sys.argv[1:2] == [_QUICK]:
+        from matrixscan.cli.quick import run  # noqa: PLC0415  see above
+
+        sys.exit(run(sys.argv[2:]))
+    _load().main()
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _load().app
+
+
+def _load() -> Any:
+    for module in _MODULES:
+        importlib.import_module(f"{__name__}.{module}")
+    return importlib.import_module(f"{__name__}.common")

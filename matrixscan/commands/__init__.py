@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matrixscan.commands.bisecting import bisect
     from matrixscan.commands.breaking import examine_all, packaging
+    from matrixscan.commands.checking import check
     from matrixscan.commands.concluding import conclude
     from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
     from matrixscan.commands.joint import tasks
     from matrixscan.commands.judging import judge, rule_of
     from matrixscan.commands.locking import lock
+    from matrixscan.commands.outcome import Outcome
     from matrixscan.commands.planning import describe_plan
     from matrixscan.commands.probes import calibrate, check_probe, run_probe
     from matrixscan.commands.project import init, schema_text, write_artifact_matrix
     from matrixscan.commands.reporting import report
     from matrixscan.commands.reproducing import reproduce
-    from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
+    from matrixscan.commands.request import Plans, Request, load_plans, new_scan, places
     from matrixscan.commands.scanning import scan, scan_cell
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Request",
     "bisect",
     "calibrate",
+    "check",
     "check_probe",
     "conclude",
     "describe_diagnoses",
@@ -56,6 +59,7 @@ __all__ = [
 #: No name may be that of a module here, which would take its place once it is imported.
 _HOMES = {
     "bisect": "bisecting",
+    "check": "checking",
     "conclude": "concluding",
     "describe_diagnoses": "diagnosing",
     "diagnose": "diagnosing",
@@ -80,7 +84,7 @@ _HOMES = {
     "load_plans": "request",
     "new_scan": "request",
     "places": "request",
-    "Outcome": "request",
+    "Outcome": "outcome",
     "scan_cell": "scanning",
     "scan": "scanning",
 }

@@ -95,6 +95,7 @@ def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
         infeasible=plan.infeasible,
     )
     causes = load_causes(Path(matrix.path).parent / OF_PROJECT)
+    view = msgspec.structs.replace(view, advises=matrix.advises)
     return explained(view, _diagnoses(plan), _packaging(plan, wanted), causes)
 
 

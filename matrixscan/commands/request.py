@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from matrixscan.commands.outcome import Outcome
 from matrixscan.execution.task import Options, Places
 from matrixscan.matrix.reader import find_matrix
 from matrixscan.plan import load as plan_load
@@ -26,13 +27,6 @@ class Request(msgspec.Struct, frozen=True):
     joint: bool = False  # of a factored matrix: everything in one environment, reported beside it
     sample: float = 1.0  # share of the combinations of a joint scan
     seed: int = 0  # which ones
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a scan amounts to: text for people and the exit code."""
-
-    text: str
-    exit_code: int
 
 
 def places() -> Places:

@@ -15,6 +15,7 @@ from matrixscan.analysis.grid_files import Published, read_published
 from matrixscan.analysis.grid_why import grid_whys, with_blame
 from matrixscan.commands.factored import side_record, sides_of
 from matrixscan.commands.request import Plans, measured_places
+from matrixscan.commands.wide_index import wide_index_text
 from matrixscan.matrix.backends import runners
 from matrixscan.plan.factor import Sides
 from matrixscan.plan.load import JOINT_SUFFIX
@@ -119,6 +120,7 @@ def report_wide(plans: Plans, reports: Reports) -> str:
             "flips.json": render_flips(found),
             "grid.md": render_tables(grid, name, judged) + render_whys(whys, grid) + _controls(published),
             "operators.md": render_catalogue(grid, name),
+            "verdicts.json": wide_index_text(published, plans.full, reports.folder),
         }
     )
     quarantined = f", {len(published.doubts)} quarantined" if published.doubts else ""

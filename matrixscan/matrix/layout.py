@@ -77,6 +77,7 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     index: Index = Index()
     expect: Expect = Expect()
     controls: bool = True
+    advises: bool = True
 
 
 class ProbeTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):

@@ -155,6 +155,7 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         artifact=artifact,
         catalog=catalog,
         controls=convert(raw.get("controls", True), bool, "controls", problems) is not False,
+        advises=convert(raw.get("advises", True), bool, "advises", problems) is not False,
     )
 
 

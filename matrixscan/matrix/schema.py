@@ -51,6 +51,9 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         },
         "companions": {"description": "Versions of packages that follow those of axes."},
         "controls": {"description": "false: environments do not show that they can tell right from wrong."},
+        "advises": {
+            "description": "false: its probes fail on purpose, and a check of pins does not ask it unless named."
+        },
     },
     "ReleasesTable": {
         "exclude-newer": {"description": "Releases of later days do not exist."},

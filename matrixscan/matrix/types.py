@@ -157,6 +157,7 @@ class Matrix(msgspec.Struct, frozen=True):
     artifact: Artifact | None = None  # a model without a source, in the place of probes
     catalog: CatalogLock | None = None  # what the selectors meant; None where the matrix has none
     controls: bool = True  # besides its probes, every environment runs one known to be good and one known to be bad
+    advises: bool = True  # what it finds says something about pins
 
 
 class Probe(msgspec.Struct, frozen=True):

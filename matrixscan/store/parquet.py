@@ -77,6 +77,18 @@ def read_runs(path: Path) -> Table:
     return _read(path, RunRow)
 
 
+def read_meta(path: Path) -> Meta:
+    """Read what is said once of a table of a factored scan, without its rows; the same errors as `read_exports`."""
+    try:
+        with arrow(".parquet").ParquetFile(path) as file:
+            meta = file.metadata.metadata[_META]
+        version = msgspec.json.decode(meta, type=dict[str, Any]).get("schema_version", SCHEMA_VERSION)
+        check_version(path, version, SCHEMA_VERSION)
+        return msgspec.json.decode(meta, type=Meta)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(path, str(error).partition("\n")[0], _FIX) from error
+
+
 def arrow(part: str = "") -> Any:
     """Return pyarrow or a part of it.
 
