@@ -75,7 +75,7 @@ class _Space:
 
     def __init__(self, start: Row, choices: Mapping[str, Sequence[str]], package: str) -> None:
         self.axes = tuple(axis for axis, versions in choices.items() if len(versions) > 1)
-        self._fixed = {axis: version for axis, version in start.items() if axis not in self.axes}
+        self._begin = dict(start)
         self._choices = [tuple(choices[axis]) for axis in self.axes]
         self._package = package
         self._place = self.axes.index(package) if package in self.axes else -1
@@ -88,7 +88,7 @@ class _Space:
 
     def row(self, node: _Node) -> dict[str, str]:
         moved = {axis: self._choices[at][place] for at, (axis, place) in enumerate(zip(self.axes, node, strict=True))}
-        return {axis: version for axis, version in {**self._fixed, **moved}.items() if version}
+        return {axis: version for axis, version in (self._begin | moved).items() if version}
 
     def path(self, goal: int, at_once: int, *, known: bool = False) -> list[_Node] | None:
         """Return the best path to a release of the package, None where there is none; `known`: over what is known."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matrixscan.commands.reproducing import reproduce
     from matrixscan.commands.request import Plans, Request, load_plans, new_scan, places
     from matrixscan.commands.scanning import scan, scan_cell
+    from matrixscan.commands.upgrading import parse_pins, upgrade_pins
 
 __all__ = [
     "Diagnosed",
@@ -43,6 +44,7 @@ __all__ = [
     "lock",
     "new_scan",
     "packaging",
+    "parse_pins",
     "places",
     "report",
     "reproduce",
@@ -52,6 +54,7 @@ __all__ = [
     "scan_cell",
     "schema_text",
     "tasks",
+    "upgrade_pins",
     "write_artifact_matrix",
 ]
 
@@ -60,6 +63,8 @@ __all__ = [
 _HOMES = {
     "bisect": "bisecting",
     "check": "checking",
+    "parse_pins": "upgrading",
+    "upgrade_pins": "upgrading",
     "conclude": "concluding",
     "describe_diagnoses": "diagnosing",
     "diagnose": "diagnosing",

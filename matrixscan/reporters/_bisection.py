@@ -45,7 +45,7 @@ def render_bisection(report: BisectReport, *, as_json: bool = False) -> str:
     found = report.located
     lines = [f"{report.probe}/{report.variant} with {', '.join(report.lanes)}: {report.finding}", ""]
     width = max(len(step.id) for step in report.steps)
-    lines += [f"  {step.id:<{width}}  {_verdicts(step)}" for step in report.steps]
+    lines += [f"  {step.id:<{width}}  {verdicts_text(step)}" for step in report.steps]
     reused = sum(step.reused for step in report.steps)
     told = f"{len(report.steps)} combinations, {reused} of them from records that were there"
     limit = f"; of {report.releases} releases, at most {report.bound} were to be expected" if report.bound else ""
@@ -85,7 +85,8 @@ def _versions(row: Mapping[str, str], axes: Iterable[str]) -> str:
     return ", ".join(f"{axis} {row[axis]}" if axis in row else f"no {axis}" for axis in axes)
 
 
-def _verdicts(step: Measured) -> str:
+def verdicts_text(step: Measured) -> str:
+    """Return what a combination was each time, and why it is not good."""
     seen = " then ".join(step.verdicts) if len(set(step.verdicts)) > 1 else step.verdicts[0]
     again = f", {len(step.verdicts)} times" if len(step.verdicts) > 1 and len(set(step.verdicts)) == 1 else ""
     return f"{seen}{again}{step.words}{' (from a record)' if step.reused else ''}"
