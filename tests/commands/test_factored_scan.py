@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 
+import fake_packages
 import pytest
 
 from matrixscan import commands
@@ -205,6 +206,30 @@ def test_many_cases_are_tables_that_say_the_same(scanned, monkeypatch):
     assert len(flips(tables)) == 12
     assert f"4 combinations, 10 cases, {len(flips(tables))} flips" in outcome.text
     assert json.loads((folder / "flips.json").read_text())
+
+
+def test_pins_are_looked_up_in_tables_as_in_records(scanned, monkeypatch):
+    pins = f"torch=={fake_packages.TORCHES[0]}\nonnx==900.1\nonnxruntime=={fake_packages.RUNTIMES[0]}\n"
+
+    def found(matrix):
+        outcome = commands.check("-", [matrix], ["good", "mixed/bad-run"], "3.8", form="json", text=pins)
+        (answer,) = json.loads(outcome.text)["matrices"]
+        (match,) = answer["matches"]
+        return answer["subjects"], {key: each["verdict"] for key, each in match["verdicts"].items()}, match
+
+    subjects, verdicts, whole = found("joint")
+    assert (subjects["good/plain"], verdicts["good/plain"], whole["evidence"]) == ("known_good", "good", "joint")
+    _, records, apart = found("tiny")
+    monkeypatch.setattr(wide, "WIDE", 0)
+    commands.report(scanned.request())
+    path = scanned.root / "reports/tiny/verdicts.json"
+    for _ in ("as reported", "from the tables themselves"):
+        known, tables, match = found("tiny")
+        assert verdicts == records == tables
+        # Never installed together: promising, and not known to be good.
+        assert (known["good/plain"], match["evidence"], apart["evidence"]) == ("untested", "factored", "factored")
+        assert (match["platform"], match["date"]) == (apart["platform"].partition(", torch")[0], apart["date"])
+        path.unlink(missing_ok=True)
 
 
 def test_an_export_side_that_cannot_be_is_part_of_the_tables(scanned, monkeypatch):
