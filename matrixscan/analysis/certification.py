@@ -56,8 +56,14 @@ class Certification(msgspec.Struct, frozen=True):
     times: int = 1  # certifications that agree
 
 
-def measured(record: Record, cell: CellView) -> Measured:
-    """Return one measurement; `cell` is the record as a view of it alone judges it."""
+def measured(record: Record, cell: CellView, keys: Sequence[str]) -> Measured:
+    """Return one measurement.
+
+    Args:
+        record: what was written down.
+        cell: the record as a view judges it.
+        keys: the probe/variants that matter.
+    """
     problem = "" if cell.verdict == GOOD else words_of(cell.stage, cell.outcome, cell.reason)
     said = f" ({first_line(cell.error.message)})" if cell.error and problem else ""
     return Measured(
@@ -67,7 +73,7 @@ def measured(record: Record, cell: CellView) -> Measured:
         harness=(record.harness,),
         probes={name: probe.digest for name, probe in record.probes.items()},
         data=_data(record),
-        verdicts=dict(cell.verdicts),
+        verdicts={key: cell.verdicts[key] for key in keys if key in cell.verdicts},
         problem=problem + said,
         cases={case.id: _words(case) for case in cell.cases},
         errors={case.id: f"{case.error.type}: {first_line(case.error.message)}" for case in cell.cases if case.error},

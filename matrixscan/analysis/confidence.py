@@ -82,6 +82,11 @@ def _always(_figures: Figures) -> bool:
     return True
 
 
+def _certified(figures: Figures) -> str:
+    apart = "" if figures.evidence == JOINT else "; the scan had measured export and run apart"
+    return f"certified on {figures.certified}: rebuilt from its lock in a fresh environment, all cases again{apart}"
+
+
 def _neighbours(figures: Figures) -> str:
     found = figures.neighbours
     if not found.tested:
@@ -101,13 +106,7 @@ RULES = (
     Rule(
         "evidence",
         (
-            _Step(
-                lambda it: it.certified is not None,
-                HIGH,
-                lambda it: (
-                    f"certified on {it.certified}: rebuilt from its lock in a fresh environment, all cases again"
-                ),
-            ),
+            _Step(lambda it: it.certified is not None, HIGH, _certified),
             _Step(
                 lambda it: it.evidence == JOINT,
                 MEDIUM,
@@ -120,7 +119,7 @@ RULES = (
         "margin",
         (
             _Step(lambda it: it.margin is None, MEDIUM, lambda _: "margins were not kept"),
-            _Step(lambda it: it.margin == math.inf, HIGH, lambda _: "its outputs do not differ from eager's at all"),
+            _Step(lambda it: it.margin == math.inf, HIGH, lambda _: "no floating value differs from eager's"),
             _Step(
                 lambda it: (it.margin or 0) >= WIDE_MARGIN, HIGH, lambda it: f"smallest margin {it.margin:.3g}, wide"
             ),
@@ -148,7 +147,7 @@ RULES = (
         "releases",
         (
             _Step(lambda it: bool(it.released), HIGH, _releases),
-            _Step(_always, HIGH, lambda _: "days of its releases are not known; `nox -s lock` asks the index"),
+            _Step(_always, HIGH, lambda _: "the days of its releases are not known (nox -s lock asks the index)"),
         ),
     ),
     Rule(

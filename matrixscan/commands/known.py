@@ -54,9 +54,10 @@ def scanned(plan: Plan, records: Sequence[Record]) -> Scanned:
     view = plain_view(plan, kept)
     cells = {cell.id: cell for cell in view.cells}
     by_id = {record.id: record for record in kept if record.id in cells}
+    landscape = landscape_of_view(view, {name: record.finished for name, record in by_id.items()})
     return Scanned(
-        landscape=landscape_of_view(view, {name: record.finished for name, record in by_id.items()}),
-        measured=lambda name: measured(by_id[name], cells[name]),
+        landscape=landscape,
+        measured=lambda name: measured(by_id[name], cells[name], landscape.keys),
         records=by_id,
         warnings=view.warnings,
     )
@@ -105,7 +106,7 @@ def judged_alone(plan: Plan, record: Record, keys: Sequence[str]) -> tuple[Measu
     view = plain_view(plan, [record], {record.id})
     (cell,) = view.cells
     standing = standing_of(cell, keys, record.finished, controlled=record.id in view.controlled)
-    return measured(record, cell), standing
+    return measured(record, cell, keys), standing
 
 
 def released(plan: Plan) -> dict[str, dict[str, dt.date]]:

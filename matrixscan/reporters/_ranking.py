@@ -33,12 +33,14 @@ def render_rankings(
     lines = [
         f"{landscape.matrix}: {len(landscape.standings)} combinations scanned; {terms.order} first; as of {terms.today}"
     ]
+    same: dict[tuple[str, ...], list[str]] = {}
     for scope in scopes if len(scopes) <= _MOST else scopes[:1]:
-        lines += ["", f"for {scope_title(scope)}"]
         told: set[str] = set()
-        for python, ranking in rankings:
-            if ranking.scope.name == scope:
-                lines += _ranking(ranking, audience_title(terms.order, python), count, told)
+        own = [(python, ranking) for python, ranking in rankings if ranking.scope.name == scope]
+        parts = (_ranking(ranking, audience_title(terms.order, python), count, told) for python, ranking in own)
+        same.setdefault(tuple(line for part in parts for line in part), []).append(scope_title(scope))
+    for block, names in same.items():
+        lines += ["", f"for {', '.join(names)}", *block]
     if len(scopes) > _MOST:
         lines += ["", f"{len(scopes) - 1} probe/variants decide; --probe ranks for one of them"]
     lines += [*_refused(proofs), "", "+ leaves the confidence high, ~ medium, - low; nothing was run or asked"]
@@ -64,6 +66,8 @@ def _ranking(ranking: Ranking, title: str, count: int, told: set[str]) -> Iterat
 def _lines(each: Ranked) -> Iterator[str]:
     python = each.standing.axes.get("python", "")
     yield f"python {python}  " + " ".join(f"{name}=={version}" for name, version in each.standing.pins.items())
+    if each.standing.platform:
+        yield f"on {each.standing.platform}"
     if each.distance is not None:
         moved, steps = each.distance.moved, each.distance.steps
         yield f"= moves {moved} of your packages, {steps} releases of the matrix" if moved else "= moves none of yours"
