@@ -90,9 +90,12 @@ def terms_of(plan: Plan, found: Sequence[Proof], today: dt.date | None = None) -
 
 
 def read_user_pins(path: str) -> dict[str, str]:
-    """Return the versions that a file of the user's pins, by normalised name.
+    """Return the versions that a user pinned, by normalised name, and `python` where the source says which.
 
     Raises:
-        MatrixscanError: the file cannot be read.
+        PinsFileError: it cannot be read.
     """
-    raise NotImplementedError(path)
+    from matrixscan.pins.read import read_pins  # noqa: PLC0415  without --pins nothing of it is needed
+
+    pins = read_pins(path)
+    return pins.versions | ({"python": pins.python} if pins.python else {})

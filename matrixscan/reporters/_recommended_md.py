@@ -65,7 +65,7 @@ def _waiting(audiences: Iterable[Audience]) -> list[str]:
     found: dict[str, list[str]] = {}
     for each in audiences:
         for name in each.waiting:
-            found.setdefault(name, []).append(f"{audience_title(each.order, each.python)}, {scope_title(each.scope)}")
+            found.setdefault(name, []).append(f"{audience_title(each.order, each.python)} ({scope_title(each.scope)})")
     lines = [f"- {escape(name)}: {escape(_listed(places))}" for name, places in found.items()]
     return ["Good in the scan and not certified, though they would come first:", "", *lines, ""] if lines else []
 
