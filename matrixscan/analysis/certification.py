@@ -14,10 +14,12 @@ from matrixscan.analysis.grid import Grid, words_of
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.recommend import JOINT
 from matrixscan.analysis.view import CellView
+from matrixscan.harness.protocol import ENVIRONMENT_STAGES
 from matrixscan.plan.ids import case_id
 from matrixscan.records.types import CaseRecord, Record
 
 _NOT_RUN = ""
+_LONGEST = 500
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -65,7 +67,7 @@ def measured(record: Record, cell: CellView, keys: Sequence[str]) -> Measured:
         keys: the probe/variants that matter.
     """
     problem = "" if cell.verdict == GOOD else words_of(cell.stage, cell.outcome, cell.reason)
-    said = f" ({first_line(cell.error.message)})" if cell.error and problem else ""
+    said = f" ({_said(cell.stage, cell.error.message)})" if cell.error and problem else ""
     return Measured(
         evidence=record.evidence,
         finished=record.finished,
@@ -78,6 +80,12 @@ def measured(record: Record, cell: CellView, keys: Sequence[str]) -> Measured:
         cases={case.id: _words(case) for case in cell.cases},
         errors={case.id: f"{case.error.type}: {first_line(case.error.message)}" for case in cell.cases if case.error},
     )
+
+
+def _said(stage: str | None, message: str) -> str:
+    """Return the first line of an error, or all lines of an installer's, whose reason stands in the last ones."""
+    whole = " ".join(message.split())
+    return whole[:_LONGEST] if stage in ENVIRONMENT_STAGES else first_line(message)
 
 
 def _words(case: CaseRecord) -> str:

@@ -8,7 +8,7 @@ from matrixscan.matrix.types import Recommend
 from matrixscan.records.types import Lock
 
 
-def judged(samples, record, keys):
+def judged(record, keys):
     """Return a record judged by itself, as `commands.known` does it."""
     view = build_view("default", "", [(record.id, record.axes)], [record])
     (cell,) = view.cells
@@ -19,7 +19,7 @@ def proof(samples, landscape, scan, name, *again):
     """Return the proof that certifications are; each is what differs from the scan's record, the last one last."""
     records = [samples.replace(scan[name], finished="2025-02-01T12:00:00Z", **fields) for fields in again]
     cells = {cell.id: cell for cell in samples.scan(list(scan.values())).cells}
-    pairs = [judged(samples, record, landscape.keys) for record in records]
+    pairs = [judged(record, landscape.keys) for record in records]
     first = measured(scan[name], cells[name], landscape.keys)
     return Proof(certification(name, first, [one for one, _ in pairs]), records[-1], pairs[-1][1])
 
@@ -40,7 +40,9 @@ def sample(samples, settings=None):
     wrong = samples.mismatch(0.5, lane=("dynamo", 18))
     proofs = [
         proof(samples, landscape, records, samples.PASSED, {}),
-        proof(samples, landscape, records, samples.NO_INSTALL, {"cases": (wrong, records[samples.NO_INSTALL].cases[1])}),
+        proof(
+            samples, landscape, records, samples.NO_INSTALL, {"cases": (wrong, records[samples.NO_INSTALL].cases[1])}
+        ),
     ]
     found = recommended(landscape, proofs, settings or Recommend(), {}, ("something differs",))
     packages = {each.record.id: each.record.lock.packages for each in proofs}

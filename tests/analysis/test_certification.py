@@ -99,8 +99,8 @@ def test_a_scan_without_a_lock_of_its_own_is_compared_by_its_cases():
     assert {name for name, words in scan.cases.items() if words == "ok"} == {
         each.id for each in record.cases if each.outcome == "passed"
     }
-    again, _ = certified_samples.judged(samples, replace(record, lock=OTHER_LOCK), landscape.keys)
+    again, _ = certified_samples.judged(replace(record, lock=OTHER_LOCK), landscape.keys)
     assert certification(record.id, scan, [again]).certified == (KEY,)
     other = replace(record, harness="other")
-    again, _ = certified_samples.judged(samples, other, landscape.keys)
+    again, _ = certified_samples.judged(other, landscape.keys)
     assert certification(record.id, scan, [again]).certified == ()

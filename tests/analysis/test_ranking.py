@@ -156,7 +156,9 @@ def test_too_young_releases_wait_and_are_named():
 
 
 def test_a_release_whose_day_nobody_knows_is_not_left_out_and_is_said():
-    (found,) = rank(landscape(standing("3.0.0")), WHOLE, terms(min_age=7.0, released=RELEASED | {"onnx": {}})).candidates
+    (found,) = rank(
+        landscape(standing("3.0.0")), WHOLE, terms(min_age=7.0, released=RELEASED | {"onnx": {}})
+    ).candidates
     assert found.figures.undated == ("torch", "onnx", "onnxruntime")
 
 
@@ -187,7 +189,9 @@ def test_the_smallest_margin_of_a_scope_counts_and_one_that_is_missing_makes_it_
 
 
 rows = st.lists(
-    st.tuples(st.sampled_from(["2.0.0", "2.1.0", "2.10.0"]), st.sampled_from(["1.9.0", "1.16.0"]), st.sampled_from("gbu")),
+    st.tuples(
+        st.sampled_from(["2.0.0", "2.1.0", "2.10.0"]), st.sampled_from(["1.9.0", "1.16.0"]), st.sampled_from("gbu")
+    ),
     unique_by=lambda row: row[:2],
     max_size=6,
 )

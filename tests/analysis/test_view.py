@@ -197,9 +197,7 @@ def test_short_ids_stay_unique():
 
 def test_newest_is_by_version_and_not_by_text():
     view = scan([record(cell_id, [case()]) for cell_id, _ in PLAN])
-    cells = [
-        replace(view.cells[0], id=version, axes={"torch": version}) for version in ("2.9.0", "2.10.0+cpu", "?")
-    ]
+    cells = [replace(view.cells[0], id=version, axes={"torch": version}) for version in ("2.9.0", "2.10.0+cpu", "?")]
     assert [cell.id for cell in newest_first(cells)] == ["2.10.0+cpu", "2.9.0", "?"]
 
 
