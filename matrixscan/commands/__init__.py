@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matrixscan.commands.bisecting import bisect
     from matrixscan.commands.breaking import examine_all, packaging
-    from matrixscan.commands.checking import check
     from matrixscan.commands.certifying import certify
+    from matrixscan.commands.checking import check
     from matrixscan.commands.concluding import conclude
     from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
     from matrixscan.commands.joint import tasks
@@ -33,8 +33,8 @@ __all__ = [
     "Request",
     "bisect",
     "calibrate",
-    "check",
     "certify",
+    "check",
     "check_probe",
     "conclude",
     "describe_diagnoses",

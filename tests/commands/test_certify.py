@@ -9,7 +9,13 @@ import pytest
 
 from matrixscan import commands
 from matrixscan.analysis.recommended import Recommended
-from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, NothingSelectedError, UnknownNameError
+from matrixscan.errors import (
+    EXIT_INFRASTRUCTURE,
+    EXIT_UNEXPECTED,
+    MatrixscanError,
+    NothingSelectedError,
+    UnknownNameError,
+)
 
 CELLS = [f"py38-torch{torch}-onnx900.1-ort{ort}" for torch in ("900.1", "900.2") for ort in ("900.1", "900.2")]
 BEST = CELLS[3]
@@ -278,3 +284,21 @@ def test_a_ranking_needs_no_network_and_says_its_reasons(scanned, monkeypatch):
     assert (
         scanned.call("recommend", "joint", "--probe", "mixed/bad-run", "--count", "9")[1].count("ort900.1  conf") == 2
     )
+
+
+def test_certified_combinations_are_pinned_and_others_are_not(certified):
+    def pin(cell, kind="requirements", probes=()):
+        return commands.pin(commands.Request("joint", probes=probes, cells=(cell,)), kind, None).text
+
+    assert pin(BEST) == (certified.folder / f"lock-{BEST}.txt").read_text()
+    assert pin(BEST, "constraints") == (certified.folder / f"constraints-{BEST}.txt").read_text()
+    assert pin(BEST, probes=("mixed/refused",)) == pin(BEST)
+    with pytest.raises(MatrixscanError, match=f"{CELLS[0]} is not certified; do that first"):
+        pin(CELLS[0])
+    with pytest.raises(UnknownNameError, match="unknown combination 'py38'"):
+        pin("py38")
+    with pytest.raises(UnknownNameError, match="unknown probe that it is certified for 'mixed/bad-run'"):
+        pin(BEST, probes=("mixed/bad-run",))
+    code, output, words = certified.workplace.call("pin", BEST, "--matrix", "joint", "--format", "pyproject")
+    assert (code, words) == (0, "")
+    assert 'requires-python = "==3.8.*"' in output
