@@ -30,7 +30,7 @@ class Measured(msgspec.Struct, frozen=True):
     lock: str  # SHA-256
     harness: tuple[str, ...]
     probes: dict[str, str]  # probe -> digest, as far as its cases hold
-    data: dict[str, str]  # what of which probe -> digest of weights or inputs
+    data: dict[str, str]  # what of which probe -> digest of weights or inputs, or its own packages
     verdicts: dict[str, str]  # probe/variant -> verdict
     problem: str  # the first thing that did not pass, in words
     cases: dict[str, str]  # id -> words, as in `grid.Grid`
@@ -99,6 +99,8 @@ def _data(record: Record) -> dict[str, str]:
     for name, probe in record.probes.items():
         found |= {f"weights of {name}/{variant}": digest for variant, digest in probe.weights.items()}
         found |= {f"inputs of {name} {size}": digest for size, digest in probe.inputs.items()}
+        if record.evidence == JOINT:  # beside one side there is other company to resolve with
+            found[f"packages of {name}"] = " ".join(sorted(probe.requirements))
     return found
 
 
@@ -181,7 +183,7 @@ def _probes(scan: Measured, again: Measured) -> list[str]:
 
 def _same_data(scan: Measured, again: Measured) -> list[str]:
     changed = [what for what, digest in scan.data.items() if again.data.get(what, digest) != digest]
-    return [f"not the same data: {', '.join(changed)}"] if changed else []
+    return [f"not the same: {', '.join(changed)}"] if changed else []
 
 
 #: What has to be the same before results are compared.

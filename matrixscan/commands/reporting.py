@@ -25,7 +25,7 @@ from matrixscan.records.diagnosis import DiagnosisRecord
 from matrixscan.records.packaging import PackagingRecord
 from matrixscan.records.types import Record
 from matrixscan.reporters import all_reporters
-from matrixscan.reporters._summary import CERTIFY, render_summary
+from matrixscan.reporters._summary import render_summary
 from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.packaging import PackagingReports
 from matrixscan.store.reports import Reports
@@ -49,7 +49,7 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
     if is_wide(plans.full):
         text = report_wide(plans, reports)
         certified = publish_recommended(plans.full, records)
-        return Outcome(f"{text}{len(certified)} certified{'' if certified else f'; {CERTIFY}'}\n", 0)
+        return Outcome(text + (f"{len(certified)} certified\n" if certified else ""), 0)
     published = _with_extras(plans)
     _publish(reports, view_of(published, [current(record, published) for record in records]))
     certified = publish_recommended(plans.full, records)

@@ -28,7 +28,7 @@ def render(found: Recommended, packages: Mapping[str, Mapping[str, str]]) -> str
         lines += [*(f"- **Warning:** {escape(warning)}" for warning in found.warnings), ""]
     lines += ["## For whom", "", *table(_whom(found.audiences)), "", *_waiting(found.audiences)]
     for combination in found.combinations:
-        lines += _combination(combination, packages.get(combination.id, {}))
+        lines += _combination(combination, found.matrix, packages.get(combination.id, {}))
     if found.not_certified:
         lines += ["## Not certified", "", *(line for each in found.not_certified for line in _refused(each)), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -70,7 +70,7 @@ def _waiting(audiences: Iterable[Audience]) -> list[str]:
     return ["Good in the scan and not certified, though they would come first:", "", *lines, ""] if lines else []
 
 
-def _combination(found: Combination, packages: Mapping[str, str]) -> list[str]:
+def _combination(found: Combination, matrix: str, packages: Mapping[str, str]) -> list[str]:
     margin = "" if found.smallest_margin is None else f"; smallest margin {number(found.smallest_margin)}"
     other = [f"{key} ({verdict})" for key, verdict in found.not_known_good_for.items()]
     lines = [
@@ -88,7 +88,7 @@ def _combination(found: Combination, packages: Mapping[str, str]) -> list[str]:
         "```",
         "",
     ]
-    lines += _files(found, packages) if found.complete else [_PARTLY, ""]
+    lines += _files(found, matrix, packages) if found.complete else [_PARTLY, ""]
     if found.disagreements:
         lines += ["Scan and certification do not agree on:", "", *_disagreements(found.disagreements), ""]
     return lines
@@ -100,12 +100,13 @@ _PARTLY = (
 )
 
 
-def _files(found: Combination, packages: Mapping[str, str]) -> list[str]:
+def _files(found: Combination, matrix: str, packages: Mapping[str, str]) -> list[str]:
     backend = " --torch-backend cpu" if found.torch_index == "cpu" else ""
     return [
         "```sh",
         f"uv pip sync --require-hashes{backend} {found.files['lock']}   # exactly what was measured",
         f"pip install -c {found.files['constraints']} ...   # your own requirements within it",
+        f"matrixscan pin {found.id} --matrix {matrix} --format pylock   # PEP 751, for your index",
         "```",
         "",
         "```toml",

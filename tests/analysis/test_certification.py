@@ -13,6 +13,7 @@ KEY = "campplus/published"
 OTHER_LOCK = Lock("2" * 64, "r.txt", "cpu", {"torch": "1.11.0+cpu"})
 CHANGED = ProbeRecord("p2", "CAM++ speaker embedding", "Apache-2.0", (), {"published": "w1"})
 OTHER_WEIGHTS = ProbeRecord("p1", "CAM++ speaker embedding", "Apache-2.0", (), {"published": "w2"})
+OTHER_PACKAGES = ProbeRecord("p1", "CAM++ speaker embedding", "Apache-2.0", ("einops==0.8",), {"published": "w1"})
 
 
 def certify(*again):
@@ -33,7 +34,8 @@ def test_the_same_again_is_certified_for_all_that_was_good():
         ({"lock": None}, "another lock"),
         ({"harness": "other"}, "harness has changed"),
         ({"probes": {"campplus": CHANGED}}, "probe campplus"),
-        ({"probes": {"campplus": OTHER_WEIGHTS}}, "not the same data: weights of campplus/published"),
+        ({"probes": {"campplus": OTHER_WEIGHTS}}, "not the same: weights of campplus/published"),
+        ({"probes": {"campplus": OTHER_PACKAGES}}, "not the same: packages of campplus"),
         ({"cases": ()}, "not again"),
         ({"cases": (mismatch(0.5), case(variant="folded"), case(variant="folded"))}, None),
         ({"stages": (StageRecord("install", "failed", 1.0, Error("InstallError", "Hash mismatch for x")),)}, "Hash"),
@@ -75,7 +77,6 @@ def test_one_bad_certification_among_good_ones_is_not_forgotten():
     for order in ((wrong, {}), ({}, wrong), ({}, wrong, {})):
         found = certify(*order)
         assert KEY not in found.certified
-    assert "in 1 of 2 certifications" in " ".join(certify({"cases": (mismatch(1.0),)}, {"cases": ()}).reasons) or True
 
 
 def test_an_earlier_certification_of_something_else_does_not_count():

@@ -302,3 +302,18 @@ def test_certified_combinations_are_pinned_and_others_are_not(certified):
     code, output, words = certified.workplace.call("pin", BEST, "--matrix", "joint", "--format", "pyproject")
     assert (code, words) == (0, "")
     assert 'requires-python = "==3.8.*"' in output
+
+
+def test_a_scan_too_wide_for_records_is_ranked_by_its_tables_and_certified_jointly(scanned, monkeypatch):
+    monkeypatch.setattr("matrixscan.commands.wide.WIDE", 1)
+    place = Place(scanned, "tiny")
+    assert "certified" not in commands.report(scanned.request("tiny"), scanned=False).text
+    shutil.rmtree(place.folder / "records")
+    text = commands.recommend(scanned.request("tiny")).text
+    assert f"1. {BEST}  confidence: low" in text
+    assert "~ margins were not kept" in text
+    assert place.certify().exit_code == 0
+    (best,) = place.read().combinations
+    assert (best.id, best.evidence, best.complete) == (BEST, "factored", True)
+    assert (best.neighbours.good, best.neighbours.bad) == (2, 0)
+    assert "1 certified\n" in commands.report(scanned.request("tiny"), scanned=False).text
