@@ -15,6 +15,7 @@
 #     "requests>=2.32",
 #     "requests-cache>=1.3",
 #     "tabulate>=0.9",
+#     "tomli-w>=1.1",
 #     "typer>=0.12",
 #     "urllib3>=2.2",
 # ]

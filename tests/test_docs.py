@@ -88,7 +88,9 @@ def test_every_verb_of_a_backend_is_documented():
     assert documented(BACKENDS, "Verbs") == verbs
 
 
-@pytest.mark.parametrize("page", ["README.md", "AGENTS.md", "docs/probes.md", "docs/backends.md", "docs/matrix.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "AGENTS.md", "docs/probes.md", "docs/backends.md", "docs/matrix.md", "docs/recommend.md"]
+)
 def test_links_and_anchors_lead_somewhere(page):
     prose = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"`[^`\n]*`", "", prose)

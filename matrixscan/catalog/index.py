@@ -20,7 +20,7 @@ from urllib3.exceptions import TimeoutError as TooSlow
 
 from matrixscan.catalog import pages
 from matrixscan.catalog.kept import Kept, age
-from matrixscan.catalog.pages import WheelFile
+from matrixscan.catalog.pages import Offer, WheelFile
 from matrixscan.catalog.selectors import version as parsed
 from matrixscan.catalog.session import Sessions
 from matrixscan.catalog.types import Release
@@ -132,23 +132,45 @@ class Index:
         answers = dict(zip(asked, _each(lambda pair: self._requires(*pair), asked), strict=True))
         return {name: {version: answers[name, version] for version in versions} for name, versions in wanted.items()}
 
+    def offers(self, wanted: Mapping[str, Collection[str]]) -> dict[str, Offer | None]:
+        """Return package -> the wheels with these digests, of the first index that has any; None where none has.
+
+        Args:
+            wanted: canonical name -> SHA-256 digests.
+
+        Raises:
+            IndexUnreachableError: an index does not answer and did not earlier.
+        """
+        names = list(wanted)
+        return dict(zip(names, _each(lambda name: self._offer(name, set(wanted[name])), names), strict=True))
+
+    def _offer(self, name: str, digests: Collection[str]) -> Offer | None:
+        for endpoint in self._endpoints:
+            package = self._described_at(name, endpoint)
+            found = tuple(wheel for wheel in package.wheels if wheel.sha256 in digests) if package else ()
+            if found:
+                return Offer(endpoint.url, found)
+        return None
+
     def _described(self, names: Iterable[str]) -> dict[str, _Package | None]:
         missing = sorted(set(names) - set(self._packages))
         self._packages |= dict(zip(missing, _each(self._describe, missing), strict=True))
         return {name: self._packages[name] for name in names}
 
     def _describe(self, name: str) -> _Package | None:
-        for endpoint in self._endpoints:
-            answer = self._page(name, endpoint.url + canonicalize_name(name) + "/")
-            if answer is None:
-                continue
-            try:
-                wheels = pages.read_page(name, answer.headers.get("Content-Type", ""), answer.content, answer.url)
-            except ValueError as error:
-                raise IndexUnreachableError(name, str(error).splitlines()[0]) from None
-            legacy = self._legacy(name, endpoint) if pages.lacks_facts(wheels) else {}
-            return _Package(pages.fill(wheels, legacy), pages.newest_requires(legacy))
-        return None
+        found = (self._described_at(name, endpoint) for endpoint in self._endpoints)
+        return next((package for package in found if package is not None), None)
+
+    def _described_at(self, name: str, endpoint: Endpoint) -> _Package | None:
+        answer = self._page(name, endpoint.url + canonicalize_name(name) + "/")
+        if answer is None:
+            return None
+        try:
+            wheels = pages.read_page(name, answer.headers.get("Content-Type", ""), answer.content, answer.url)
+        except ValueError as error:
+            raise IndexUnreachableError(name, str(error).splitlines()[0]) from None
+        legacy = self._legacy(name, endpoint) if pages.lacks_facts(wheels) else {}
+        return _Package(pages.fill(wheels, legacy), pages.newest_requires(legacy))
 
     def _page(self, name: str, url: str) -> requests.Response | None:
         """Return an answer, or None where the index has none to this.

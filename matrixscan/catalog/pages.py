@@ -41,6 +41,13 @@ class WheelFile(msgspec.Struct, frozen=True):
         return "-".join(self.filename.removesuffix(".whl").split("-")[-_TAG_PARTS:])
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """Files of a package that an index has."""
+
+    index: str  # address of its simple API, without credentials
+    wheels: tuple[WheelFile, ...]
+
+
 def read_page(name: str, content_type: str, body: bytes, url: str) -> tuple[WheelFile, ...]:
     """Return the wheels of a package's simple page.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_MODULES = ("authoring", "bisecting", "checking", "failing", "scanning", "upgrading")
+_MODULES = ("authoring", "bisecting", "checking", "failing", "recommending", "scanning", "upgrading")
 
 #: A command that starts without the others.
 _QUICK = "check"

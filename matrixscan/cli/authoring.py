@@ -64,6 +64,6 @@ def calibrate(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of matrix files, for editors."""
-    typer.echo(commands.schema_text(), nl=False)
+def schema(of: Annotated[str, typer.Argument(help="matrix or recommended")] = "matrix") -> None:
+    """Print a JSON Schema: of matrix files, for editors, or of recommended.json, for programs."""
+    typer.echo(commands.schema_text(of), nl=False)

@@ -27,7 +27,7 @@ def scan(
     seed: Annotated[int, typer.Option(help="chooses the sample")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="combinations at once")] = 1,
 ) -> None:
-    """Scan a matrix; write and show the table and the known-good pins."""
+    """Scan a matrix; write and show the table and what is good."""
     chosen = options(fresh=fresh, relock=relock, keep_env=keep_env, reclaim=reclaim, scan=commands.new_scan())
     asked = request(matrix, probe, exclude, cell, chosen)
     asked = msgspec.structs.replace(asked, joint=joint, sample=sample, seed=seed)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matrixscan.commands.bisecting import bisect
     from matrixscan.commands.breaking import examine_all, packaging
+    from matrixscan.commands.certifying import certify
     from matrixscan.commands.checking import check
     from matrixscan.commands.concluding import conclude
     from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from matrixscan.commands.judging import judge, rule_of
     from matrixscan.commands.locking import lock
     from matrixscan.commands.outcome import Outcome
+    from matrixscan.commands.pinning import pin
     from matrixscan.commands.planning import describe_plan
     from matrixscan.commands.probes import calibrate, check_probe, run_probe
     from matrixscan.commands.project import init, schema_text, write_artifact_matrix
+    from matrixscan.commands.recommending import read_user_pins, recommend
     from matrixscan.commands.reporting import report
     from matrixscan.commands.reproducing import reproduce
     from matrixscan.commands.request import Plans, Request, load_plans, new_scan, places
@@ -31,6 +34,7 @@ __all__ = [
     "Request",
     "bisect",
     "calibrate",
+    "certify",
     "check",
     "check_probe",
     "conclude",
@@ -45,7 +49,10 @@ __all__ = [
     "new_scan",
     "packaging",
     "parse_pins",
+    "pin",
     "places",
+    "read_user_pins",
+    "recommend",
     "report",
     "reproduce",
     "rule_of",
@@ -75,6 +82,10 @@ _HOMES = {
     "lock": "locking",
     "packaging": "breaking",
     "examine_all": "breaking",
+    "certify": "certifying",
+    "pin": "pinning",
+    "read_user_pins": "recommending",
+    "recommend": "recommending",
     "describe_plan": "planning",
     "check_probe": "probes",
     "run_probe": "probes",

@@ -9,16 +9,24 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from matrixscan.errors import MatrixFileError, MatrixscanError
+from matrixscan.errors import MatrixFileError, MatrixscanError, UnknownNameError
 from matrixscan.matrix import schema
 from matrixscan.matrix.artifact import read_artifact
 from matrixscan.matrix.problems import Problems
+from matrixscan.reporters import _recommended_json
 from matrixscan.store.files import write_atomically
 
 
-def schema_text() -> str:
-    """Return the JSON Schema of matrix files."""
-    return schema.schema_text()
+def schema_text(of: str = "matrix") -> str:
+    """Return the JSON Schema of matrix files, or of recommended.json.
+
+    Raises:
+        UnknownNameError: there is no schema of that name.
+    """
+    known = {"matrix": schema.schema_text, "recommended": _recommended_json.schema_text}
+    if of not in known:
+        raise UnknownNameError("schema", of, known)
+    return known[of]()
 
 
 class TargetExistsError(MatrixscanError):

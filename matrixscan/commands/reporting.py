@@ -13,23 +13,25 @@ from matrixscan.analysis.causes_file import OF_PROJECT
 from matrixscan.analysis.explanation import explained
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.packaging import holds
-from matrixscan.analysis.view import ScanView, build_view
+from matrixscan.analysis.view import ScanView
 from matrixscan.commands.factored import is_factored, side_record
+from matrixscan.commands.publishing import publish_recommended
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
+from matrixscan.commands.views import compared_with, current, plain_view
 from matrixscan.commands.wide import environments_of, is_wide, joint_records, publish_sides, report_wide
 from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED
-from matrixscan.execution.requests import effective_tolerances
-from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
 from matrixscan.records.diagnosis import DiagnosisRecord
 from matrixscan.records.packaging import PackagingRecord
 from matrixscan.records.types import Record
-from matrixscan.reporters import all_reporters, render_constraints
+from matrixscan.reporters import all_reporters
 from matrixscan.reporters._summary import render_summary
 from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.packaging import PackagingReports
 from matrixscan.store.reports import Reports
 from matrixscan.store.work import CellWork
+
+__all__ = ["current", "report", "view_of"]
 
 
 def report(request: Request, *, scanned: bool = True) -> Outcome:
@@ -45,28 +47,22 @@ def report(request: Request, *, scanned: bool = True) -> Outcome:
         publish_sides(plans, reports)
     records = joint_records(plans, reports)
     if is_wide(plans.full):
-        return Outcome(report_wide(plans, reports), 0)
+        text = report_wide(plans, reports)
+        certified = publish_recommended(plans.full, records)
+        return Outcome(text + (f"{len(certified)} certified\n" if certified else ""), 0)
     published = _with_extras(plans)
     _publish(reports, view_of(published, [current(record, published) for record in records]))
+    certified = publish_recommended(plans.full, records)
     view = view_of(plans.selected, [current(record, plans.selected) for record in records])
     cost = _cost(request, plans, records) if scanned else f"derived from {len(records)} records"
-    cost = "\n".join(filter(None, [_compared_with(plans.full), cost]))
-    text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost)
+    cost = "\n".join(filter(None, [compared_with(plans.full), cost]))
+    text = render_summary(view, reports.folder.relative_to(Path.cwd()).as_posix(), cost, certified)
     unexpected = _unexpected(plans, view)
     if all(cell.verdict == UNKNOWN for cell in view.cells):
         return Outcome(text + "\nNothing could be judged.\n", EXIT_INFRASTRUCTURE)
     if unexpected:
         return Outcome(text + "\nExpected to be good, and is not: " + ", ".join(unexpected) + "\n", EXIT_UNEXPECTED)
     return Outcome(text, 0)
-
-
-def _compared_with(plan: Plan) -> str:
-    """Say what the outputs of a model without a source are compared with; nothing of models that are exported here."""
-    artifact = plan.matrix.artifact
-    if artifact is None:
-        return ""
-    what = "the saved ones" if artifact.outputs else f"those of {combination_id(plan.rows[0])}, its first row"
-    return f"Outputs of {Path(artifact.model).name} are compared with {what}; where eager is named, they are meant."
 
 
 def _with_extras(plans: Plans) -> Plan:
@@ -81,19 +77,9 @@ def _with_extras(plans: Plans) -> Plan:
 def view_of(plan: Plan, records: Sequence[Record]) -> ScanView:
     """Return what the records of a plan's combinations mean."""
     matrix = plan.matrix
-    planned = [(cell.id, cell.axes) for cell in plan.cells]
-    wanted = [record for record in records if record.id in dict(planned)]
-    families = [probe.name for probe in plan.probes if probe.family]
-    view = build_view(
-        matrix.name,
-        ". ".join(filter(None, [matrix.description.rstrip("."), _compared_with(plan)])),
-        planned,
-        wanted,
-        judged=plan.judged,
-        cases=plan.cases,
-        families=families,
-        infeasible=plan.infeasible,
-    )
+    planned = {cell.id for cell in plan.cells}
+    wanted = [record for record in records if record.id in planned]
+    view = plain_view(plan, wanted)
     causes = load_causes(Path(matrix.path).parent / OF_PROJECT)
     view = msgspec.structs.replace(view, advises=matrix.advises)
     return explained(view, _diagnoses(plan), _packaging(plan, wanted), causes)
@@ -124,37 +110,8 @@ def _diagnoses(plan: Plan) -> dict[str, DiagnosisRecord]:
     }
 
 
-def current(record: Record, plan: Plan) -> Record:
-    """Cut a record down to what was asked about and still holds.
-
-    A case measured with an earlier state of its probe, or judged with other tolerances, says nothing about the plan's.
-    """
-    planned = {probe.name: probe for probe in plan.measured_probes}
-    current = {
-        name for name, probe in record.probes.items() if name in planned and probe.digest == planned[name].digest
-    }
-    tolerances = plan.matrix.tolerances
-    wanted = {case.id for case in plan.measured}
-    cases = tuple(
-        case
-        for case in record.cases
-        if case.id in wanted
-        and case.probe in current
-        and all(
-            (output.rtol, output.atol)
-            == effective_tolerances(planned[case.probe], tolerances, case.precision, output.name)
-            for output in case.outputs
-        )
-    )
-    probes = {name: record.probes[name] for name in planned if name in record.probes}
-    return msgspec.structs.replace(record, cases=cases, judged=plan.judged, probes=probes)
-
-
 def _publish(reports: Reports, view: ScanView) -> None:
-    texts = {name: module.render(view) for name, module in all_reporters().items()}
-    constraints = render_constraints(view)
-    reports.write_texts(texts | constraints)
-    reports.prune_constraints(constraints)
+    reports.write_texts({name: module.render(view) for name, module in all_reporters().items()})
 
 
 def _cost(request: Request, plans: Plans, records: Sequence[Record]) -> str:

@@ -22,6 +22,7 @@ _RESOLVE_SECONDS = 300.0
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _ENTRY = re.compile(r"^[^\s#][^\n]*(?:\n[ \t][^\n]*)*\n", re.MULTILINE)
 _WHOLE_ENTRY = re.compile(r"[^\s#][^\n]*?(?: \\\n[ \t]+--hash=sha256:[0-9a-f]{64})+\n")
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _HEADER = re.compile(r"^# matrixscan-(\w+): (.*)$", re.MULTILINE)
 
 #: Words of uv that say nothing about packages, only about the network.
@@ -59,6 +60,12 @@ class LockFile(msgspec.Struct, frozen=True):
     def packages(self) -> dict[str, str]:
         """Pinned versions by normalised name."""
         return {canonicalize_name(name): version for name, version in _PIN.findall(self.text)}
+
+    @property
+    def hashes(self) -> dict[str, tuple[str, ...]]:
+        """SHA-256 digests of the files that may be installed, by normalised name."""
+        entries = ((_PIN.match(entry), _HASH.findall(entry)) for entry in _ENTRY.findall(self.text))
+        return {canonicalize_name(pin.group(1)): tuple(found) for pin, found in entries if pin}
 
     def without(self, packages: Collection[str]) -> LockFile:
         """Return the lock less the entries of packages that are there already."""

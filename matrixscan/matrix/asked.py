@@ -64,11 +64,12 @@ def _releases(raw: Mapping[str, Any], problems: Problems) -> Releases:
     values = read_table(raw.get("releases", {}), ReleasesTable, "releases", problems)
     for name, key in (("min_age", "min-age"), ("era_grace", "era-grace")):
         if name in values:
-            values[name] = _days(values[name], f"releases.{key}", problems)
+            values[name] = days(values[name], f"releases.{key}", problems)
     return Releases(**values)
 
 
-def _days(text: str, path: str, problems: Problems) -> float:
+def days(text: str, path: str, problems: Problems) -> float:
+    """Return the days that a text such as '7d' or '2w' means."""
     match = re.fullmatch(r"([0-9]{1,5})([dw])", text)
     if match is None:
         problems.add(path, f"{text!r} is no number of days or weeks (for example '7d' or '2w')")

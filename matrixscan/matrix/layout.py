@@ -20,6 +20,7 @@ from matrixscan.matrix.types import (
     Index,
     Limits,
     Probes,
+    Recommend,
     Reduction,
     Stage,
     Tolerances,
@@ -46,6 +47,15 @@ class ReleasesTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_
     min_age: str = "0d"
     transitive: Literal["today", "era"] = "today"
     era_grace: str = "30d"
+
+
+class RecommendTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """Which combinations are certified, and how long that holds."""
+
+    count: int = Recommend().count
+    order: Literal["newest", "safest"] = "newest"
+    min_age: str = "7d"
+    expires: str = "90d"
 
 
 class CompanionTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -76,6 +86,7 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     limits: Limits = Limits()
     index: Index = Index()
     expect: Expect = Expect()
+    recommend: RecommendTable = RecommendTable()
     controls: bool = True
     advises: bool = True
 

@@ -30,6 +30,7 @@ from matrixscan.matrix.problems import (
     join,
     read_table,
 )
+from matrixscan.matrix.recommend import read_recommend
 from matrixscan.matrix.reduction import check_reduction, read_plan, read_reduction, read_strategy
 from matrixscan.matrix.rows import Row, expand_rows
 from matrixscan.matrix.selection import builtin_probes, probe_name, resolve_probes
@@ -154,6 +155,7 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         reduction=reduction,
         artifact=artifact,
         catalog=catalog,
+        recommend=read_recommend(raw, problems),
         controls=convert(raw.get("controls", True), bool, "controls", problems) is not False,
         advises=convert(raw.get("advises", True), bool, "advises", problems) is not False,
     )

@@ -61,6 +61,12 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         "transitive": {"description": "era: packages that are no axis are resolved as of the row's newest release."},
         "era-grace": {"description": "Days (30d) or weeks by which an era selector looks ahead.", **_DAYS},
     },
+    "RecommendTable": {
+        "count": {"description": "Combinations that are certified for each audience.", "minimum": 1},
+        "order": {"description": "newest releases first, or safest: by confidence, neighbours and margin."},
+        "min-age": {"description": "Days (7d) or weeks (2w) every release has to be out.", **_DAYS},
+        "expires": {"description": "Days (90d) or weeks after which a recommendation is stale.", **_DAYS},
+    },
     "CompanionTable": {
         "when": {"description": "Axis = PEP 440 specifiers; all have to hold.", "additionalProperties": _SPECIFIERS},
         "requires": {

@@ -124,6 +124,15 @@ class Reduction(_Table, frozen=True):
     budget: int | None = None  # boundary: the most rows
 
 
+class Recommend(_Table, frozen=True):
+    """Which combinations are certified, and how long that holds."""
+
+    count: int = 1  # combinations for each audience
+    order: Literal["newest", "safest"] = "newest"
+    min_age: float = 7.0  # days every release has to be out, as far as its date is known
+    expires: float = 90.0  # days after its certification from which a recommendation is stale
+
+
 class Artifact(_Table, frozen=True):
     """A model that is there as a file, with what it is given; its saved outputs, or else the first row's, are right."""
 
@@ -156,6 +165,7 @@ class Matrix(msgspec.Struct, frozen=True):
     reduction: Reduction = Reduction()
     artifact: Artifact | None = None  # a model without a source, in the place of probes
     catalog: CatalogLock | None = None  # what the selectors meant; None where the matrix has none
+    recommend: Recommend = Recommend()
     controls: bool = True  # besides its probes, every environment runs one known to be good and one known to be bad
     advises: bool = True  # what it finds says something about pins
 

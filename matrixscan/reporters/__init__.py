@@ -9,21 +9,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from matrixscan.errors import MatrixscanError
 
-if TYPE_CHECKING:
-    from matrixscan.reporters._constraints import render_constraints
-
-__all__ = ["ReporterFileError", "all_reporters", "render_constraints"]
-
-
-def __getattr__(name: str) -> Any:
-    # What it takes to render constraints is much, and a check needs none of it.
-    if name != "render_constraints":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}._constraints").render_constraints
+__all__ = ["ReporterFileError", "all_reporters"]
 
 
 class ReporterFileError(MatrixscanError):

@@ -1,42 +1,69 @@
-"""Constraints of one combination, for `pip install -c`. Not a reporter: it writes one file a combination."""
+"""Pins of one certified combination as installers read them: constraints, a lock with hashes, a pyproject's tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
 
-from matrixscan.analysis.judge import GOOD
-from matrixscan.analysis.recommend import constraints_name, describe_platform, pins, public, recommend
-from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.analysis.ranking import minor
+from matrixscan.analysis.recommend import public
+from matrixscan.analysis.recommended import Combination
+
+_COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 
 
-def render_constraints(view: ScanView) -> dict[str, str]:
-    """Return file name -> constraints of every combination whose verdict is good."""
-    chosen = recommend(view).good
-    keys = [subject.key for subject in view.subjects if subject.judged]
-    return {constraints_name(cell.id): _constraints(cell, keys) for cell in view.cells if cell.id in chosen}
+def render_constraints(combination: Combination, packages: Mapping[str, str]) -> str:
+    """Return every transitive pin, below a comment that says what it is good for and what not."""
+    header = _header(combination)
+    if combination.torch_index == "cpu":
+        header.append("torch was taken from its CPU builds; local labels such as +cpu are left out")
+    header.append(f"use: pip install -c constraints-{combination.id}.txt ...")
+    lines = (f"{name}=={version}" for name, version in transitive(combination, packages).items())
+    return "\n".join([*(f"# {line}" for line in header), *lines]) + "\n"
 
 
-def _constraints(cell: CellView, keys: Sequence[str]) -> str:
-    """Return every transitive pin of a cell, below a comment that says what it is good for and what not."""
-    packages = cell.packages or pins(cell)
-    lines = sorted(f"{canonicalize_name(name)}=={public(version)}" for name, version in packages.items())
-    return "\n".join([*(f"# {line}" for line in _header(cell, keys)), *lines]) + "\n"
-
-
-def _header(cell: CellView, keys: Sequence[str]) -> list[str]:
-    good = [key for key in keys if cell.verdicts[key] == GOOD]
-    other = [f"{key} ({cell.verdicts[key]})" for key in keys if cell.verdicts[key] != GOOD]
+def render_lock(combination: Combination, lock: str) -> str:
+    """Return the lock that the combination was rebuilt from, with hashes, below the same comment; it names no index."""
+    name = f"lock-{combination.id}.txt"
+    backend = " --torch-backend cpu" if combination.torch_index == "cpu" else ""
     header = [
-        f"{cell.id}: {', '.join(f'{axis} {version}' for axis, version in cell.axes.items())}",
-        f"verdict {cell.verdict}, evidence {cell.evidence}",
-        f"good for: {', '.join(good)}",
-        *([f"NOT known good for: {', '.join(other)}"] if other else []),
-        f"measured on: {describe_platform(cell.platform)}",
+        *_header(combination),
+        f"SHA-256 of the lock that was certified: {combination.lock_sha256}",
+        f"use: uv pip sync --require-hashes{backend} {name}",
+        *([] if backend else [f"or:  pip install --require-hashes -r {name}"]),
     ]
-    if cell.torch_index:
-        header.append(f"torch was taken from the {cell.torch_index} index; local labels such as +cpu are left out")
-    if not cell.packages:
-        header.append("no lock was recorded: only the axes are pinned")
-    return [*header, f"use: pip install -c {constraints_name(cell.id)} ..."]
+    return "".join(f"# {line}\n" for line in header) + _COMMENT.sub("", lock)
+
+
+def render_pyproject(combination: Combination, packages: Mapping[str, str]) -> str:
+    """Return the tables of a pyproject.toml: the axes as dependencies, all else as constraints of uv."""
+    own = {canonicalize_name(name) for name in combination.pins}
+    direct = [f"{name}=={version}" for name, version in combination.pins.items()]
+    rest = [f"{name}=={version}" for name, version in transitive(combination, packages).items() if name not in own]
+    lines = ["[project]", f'requires-python = "=={minor(combination.python)}.*"', *_list("dependencies", direct)]
+    if rest:
+        lines += ["", "[tool.uv]", *_list("constraint-dependencies", rest)]
+    return "\n".join(lines) + "\n"
+
+
+def transitive(combination: Combination, packages: Mapping[str, str]) -> dict[str, str]:
+    """Return every pin by normalised name, sorted, without local labels; the axes alone where no lock is known."""
+    found = packages or combination.pins
+    return {str(canonicalize_name(name)): public(found[name]) for name in sorted(found, key=canonicalize_name)}
+
+
+def _list(key: str, items: list[str]) -> list[str]:
+    return [f"{key} = [", *(f'    "{item}",' for item in items), "]"]
+
+
+def _header(combination: Combination) -> list[str]:
+    other = [f"{key} ({verdict})" for key, verdict in combination.not_known_good_for.items()]
+    return [
+        f"{combination.id}: {', '.join(f'{axis} {version}' for axis, version in combination.axes.items())}",
+        f"certified on {combination.certified}, stale after {combination.expires}; confidence {combination.confidence}",
+        f"good for: {', '.join(combination.good_for)}",
+        *([f"NOT known good for: {', '.join(other)}"] if other else []),
+        f"measured on: {combination.platform}, Python {combination.python}",
+    ]

@@ -13,6 +13,9 @@ from matrixscan.records.types import Record
 from matrixscan.records.upgrade import decode_record, encode_record
 from matrixscan.store.files import write_atomically
 
+#: Files that say what is recommended; there are none where nothing is.
+RECOMMENDED = ("recommended.*", "badge.json", "constraints-*.txt", "lock-*.txt")
+
 
 class Reports:
     """Records and locks by combination id, and rendered reports by file name."""
@@ -78,11 +81,12 @@ class Reports:
         for name, text in texts.items():
             write_atomically(self.folder / name, text.encode())
 
-    def prune_constraints(self, keep: Collection[str]) -> None:
-        """Delete constraints of combinations that are no longer good."""
-        for path in self.folder.glob("constraints-*.txt"):
-            if path.name not in keep:
-                path.unlink()
+    def prune_recommended(self, keep: Collection[str]) -> None:
+        """Delete recommendations that hold no more; `keep`: names of the files that do."""
+        for pattern in RECOMMENDED:
+            for path in self.folder.glob(pattern):
+                if path.name not in keep:
+                    path.unlink()
 
 
 def _concerns(lock: Path, cell: str) -> bool:

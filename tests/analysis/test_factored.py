@@ -1,13 +1,18 @@
 """The record of a combination, from those of its sides."""
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from record_samples import axes, case, output, record, replace
 
 from matrixscan.analysis.factored import RunSide, join
-from matrixscan.analysis.recommend import recommend
+from matrixscan.analysis.landscape import landscape_of_view
+from matrixscan.analysis.ranking import Terms, rank
+from matrixscan.analysis.recommended import recommended
 from matrixscan.analysis.view import build_view
+from matrixscan.matrix.types import Recommend
 from matrixscan.plan.factor import unit_id
 from matrixscan.plan.types import Case
 from matrixscan.records.types import Error, StageRecord
@@ -99,12 +104,15 @@ def test_a_run_side_that_had_nothing_to_run_has_a_record_all_the_same():
     assert build_view("m", "", [(NAME, AXES)], [made], judged=["campplus"]).cells[0].verdict == "bad"
 
 
-def test_nothing_factored_is_recommended():
+def test_what_is_factored_is_a_candidate_of_low_confidence_and_no_recommendation():
     made = joined([exported()], [unit()])
     view = build_view("m", "", [(NAME, AXES)], [made], judged=["campplus"])
     assert (view.cells[0].verdict, view.cells[0].evidence) == ("good", "factored")
-    found = recommend(view)
-    assert (found.good, found.probes["campplus/published"].good) == ((), ())
+    landscape = landscape_of_view(view, {NAME: "2025-01-01T00:00:00Z"})
+    (candidate,) = rank(landscape, landscape.scopes()[0], Terms(dt.date(2025, 1, 2))).candidates
+    assert (candidate.standing.id, candidate.confidence) == (NAME, "low")
+    assert "never in one environment" in candidate.reasons[0].words
+    assert recommended(landscape, (), Recommend(), {}) is None
 
 
 outcomes = st.sampled_from(["passed", "failed", "skipped", "crashed", "timed_out", "infeasible", "infra"])

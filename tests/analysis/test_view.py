@@ -20,7 +20,7 @@ from record_samples import (
     scan,
 )
 
-from matrixscan.analysis.recommend import newest_first, recommend
+from matrixscan.analysis.recommend import newest_first
 from matrixscan.analysis.table import cell_text, finding_lines, models_table, probes_table, short_ids
 from matrixscan.analysis.view import build_view
 from matrixscan.plan.types import Case
@@ -195,29 +195,9 @@ def test_short_ids_stay_unique():
     assert short_ids(["a-b"]) == ["a-b"]
 
 
-def test_recommendations_hold_good_and_conditional_cells_apart():
-    chosen = recommend(scan())
-    picks = chosen.probes[KEY]
-    assert chosen.good == (PASSED,)
-    assert [pick.id for pick in picks.good] == [PASSED]
-    assert picks.good[0].pins == {"torch": "1.11.0", "onnx": "1.14.1", "onnxruntime": "1.16.1"}
-    assert (picks.good[0].cases_passed, picks.good[0].lanes) == (2, ("torchscript 13",))
-    assert [(pick.id, pick.lanes) for pick in picks.conditional] == [(MISMATCH, ("dynamo 18",))]
-    assert "op_pad/default" not in chosen.probes
-
-
-@pytest.mark.parametrize("evidence", ["factored", "none"])
-def test_only_joint_evidence_is_recommended(evidence):
-    chosen = recommend(scan([record(PASSED, [case()], evidence=evidence)]))
-    assert chosen.good == ()
-    assert chosen.probes[KEY].good == ()
-
-
 def test_newest_is_by_version_and_not_by_text():
     view = scan([record(cell_id, [case()]) for cell_id, _ in PLAN])
-    cells = [
-        replace(view.cells[0], id=version, resolved={"torch": version}) for version in ("2.9.0", "2.10.0+cpu", "?")
-    ]
+    cells = [replace(view.cells[0], id=version, axes={"torch": version}) for version in ("2.9.0", "2.10.0+cpu", "?")]
     assert [cell.id for cell in newest_first(cells)] == ["2.10.0+cpu", "2.9.0", "?"]
 
 

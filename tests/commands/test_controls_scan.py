@@ -1,14 +1,13 @@
 """Controls and finish() through whole scans: joint, with exports from a store, factored, and too wide for records."""
 
-import json
-
 import pytest
 
+from matrixscan import commands
 from matrixscan.analysis.controls import QUARANTINED
 from matrixscan.analysis.grid_files import read_published
 from matrixscan.analysis.grid_verdicts import judge_grid
 from matrixscan.commands import wide
-from matrixscan.errors import EXIT_INFRASTRUCTURE
+from matrixscan.errors import EXIT_INFRASTRUCTURE, EXIT_UNEXPECTED, NothingSelectedError
 
 CELLS = [f"py38-torch{torch}-onnx900.1-ort{ort}" for torch in ("900.1", "900.2") for ort in ("900.1", "900.2")]
 ONE_TORCH = {"python": ["3.8"], "torch": ["900.1"], "onnx": ["900.1"], "onnxruntime": ["900.1", "900.2"]}
@@ -91,7 +90,10 @@ def test_where_what_is_wrong_is_not_found_nothing_is_called_good(controlled, pla
     assert {cell["error"]["type"] for cell in results["cells"]} == {QUARANTINED}
     assert [found["id"] for found in results["controls"]["quarantined"]] == CELLS
     assert "altered constant passed" in outcome.text
-    assert not json.loads((place.root / "reports/tiny/recommended.json").read_text())["probes"]["good/plain"]["good"]
+    assert "good/plain: none" in outcome.text
+    assert commands.recommend(place.request()).exit_code == EXIT_UNEXPECTED
+    with pytest.raises(NothingSelectedError, match="nothing is good"):
+        commands.certify(place.request(), place.notices.append)
 
 
 def test_an_environment_whose_control_fails_is_no_incompatibility_and_its_neighbours_stand(controlled):

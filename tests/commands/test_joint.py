@@ -91,7 +91,7 @@ def test_a_joint_spot_check_has_reports_of_its_own(scanned):
     assert "reports/tiny_joint/" in outcome.text
     (cell,) = scanned.results("tiny_joint")["cells"]
     assert (cell["evidence"], cell["verdict"]) == ("joint", "good")
-    assert list((scanned.root / "reports/tiny_joint").glob("constraints-*"))
+    assert not list((scanned.root / "reports/tiny_joint").glob("recommended.*"))
     assert (scanned.root / "reports/tiny/results.json").read_bytes() == before
     code, output, words = scanned.call("scan", "tiny", "--joint", "--sample", "0.25", "--seed", "1")
     assert code == 0, words

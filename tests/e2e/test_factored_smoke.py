@@ -53,10 +53,7 @@ def test_factored_and_joint_say_the_same_of_every_case(both):
 def test_factored_evidence_recommends_no_pins(both):
     assert {cell["evidence"] for cell in both.results("factored")["cells"]} == {"factored"}
     assert {cell["evidence"] for cell in both.results("joint")["cells"]} == {"joint"}
-    pins = {plan: (both.folder / f"reports/{plan}/recommended.json").read_text() for plan in ("factored", "joint")}
-    assert "1.17.3" in pins["joint"]
-    assert "1.17.3" not in pins["factored"]
-    assert not list((both.folder / "reports/factored").glob("constraints-*"))
+    assert not list((both.folder / "reports").glob("*/recommended.*"))
 
 
 def test_the_second_joint_row_took_the_exports_of_the_first(both):

@@ -3,7 +3,6 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -17,13 +16,13 @@ pytestmark = pytest.mark.slow
 
 def test_a_scan_says_what_is_good_and_writes_it_down(scanned):
     assert scanned.code == 0, scanned.output
-    pins = scanned.output.split("Known-good pins")[1]
+    pins = scanned.output.split("Candidates")[1]
     assert "op_avg_pool_ceil/include:\n  python 3.8." in pins
     assert all(pin in pins for pin in ("torch==1.11.0", "onnx==1.14.1", "onnxruntime==1.16.1"))
     names = {path.name for path in (scanned.folder / "reports/smoke").iterdir()}
-    texts = {"table.md", "table.txt", "recommended.md", "recommended.json", "results.json", "verdicts.json"}
+    texts = {"table.md", "table.txt", "results.json", "verdicts.json"}
     # There is a log only where the packages under test had something to say.
-    assert names - {"logs"} == texts | {"records", "locks", f"constraints-{CELL}.txt"}
+    assert names - {"logs"} == texts | {"records", "locks"}
     assert not (scanned.folder / ".matrixscan/smoke" / CELL / "env").exists()
 
 
@@ -46,23 +45,11 @@ def test_results_say_case_by_case_what_was_measured(scanned):
     assert cell["verdicts"]["op_round_half_even/fraction"] == "bad"
 
 
-def test_constraints_can_be_used_as_they_are(scanned):
-    from matrixscan.environment.interpreters import find_interpreter
-    from matrixscan.environment.uv import uv
-
-    path = scanned.folder / "reports/smoke" / f"constraints-{CELL}.txt"
-    command = [uv(), "pip", "compile", "-", "-c", str(path), "--no-header", "--no-annotate", "--quiet"]
-    command += ["--python", str(find_interpreter("3.8"))]
-    done = subprocess.run(command, input="torch\nonnx\nonnxruntime\n", capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert {"torch==1.11.0", "onnx==1.14.1", "onnxruntime==1.16.1"} <= set(done.stdout.split())
-
-
 def test_nothing_published_names_this_machine(scanned):
     names = [socket.gethostname(), getpass.getuser(), str(scanned.folder), str(Path.home()), "://127.0.0.1"]
     names = [name for name in names if len(name) > 3 and name != "root"] + ["/simple", "file://"]
     files = [path for path in (scanned.folder / "reports").rglob("*") if path.is_file()]
-    assert len(files) >= 8
+    assert len(files) >= 6
     for path in files:
         text = path.read_text()
         assert not [name for name in names if name in text], path
@@ -124,7 +111,7 @@ def test_nox_scans_combinations_at_once_and_hands_on_the_exit_code(workplace):
     code, output = workplace.call("nox", "-s", "scan", "-j", "2", "--", "smoke", NOX_SCRIPT_MODE="none")
     assert code == 0, output
     assert workplace.results()["cells"][0]["verdict"] == "good"
-    assert "Known-good pins" in output
+    assert "Candidates" in output
     code, output = workplace.call("nox", "-s", f"cell({CELL})", NOX_SCRIPT_MODE="none")
     assert code == 0
     assert "record is complete" in output

@@ -4,14 +4,23 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def record_samples():
-    """Return the builders of the analysis tests: both folders speak of the same records."""
-    path = Path(__file__).parents[1] / "analysis" / "record_samples.py"
-    spec = importlib.util.spec_from_file_location("shared_record_samples", path)
+def shared(name):
+    """Return a module of the analysis tests: both folders speak of the same records."""
+    path = Path(__file__).parents[1] / "analysis" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"shared_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def record_samples():
+    return shared("record_samples")
+
+
+@pytest.fixture(scope="session")
+def certified_samples():
+    return shared("certified_samples")
 
 
 @pytest.fixture

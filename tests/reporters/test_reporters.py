@@ -7,7 +7,7 @@ import pytest
 from matrixscan import reporters
 
 GOLDEN = Path(__file__).parent / "golden"
-FILES = ["recommended.json", "recommended.md", "results.json", "table.md", "table.txt"]
+FILES = ["results.json", "table.md", "table.txt"]
 
 
 def test_every_format_has_a_golden_file():
@@ -57,31 +57,6 @@ def test_error_words_cannot_break_a_markdown_table(record_samples):
     view = record_samples.scan([record_samples.record(cases=[record_samples.case("failed", error=error)])])
     text = reporters.all_reporters()["table.md"].render(view)
     assert "a\\|b \\`c\\` &lt;d>" in text
-
-
-def test_constraints_hold_every_pin_without_local_labels(scan_view):
-    texts = reporters.render_constraints(scan_view)
-    assert texts[f"constraints-{scan_view.cells[0].id}.txt"] == (GOLDEN / "constraints.txt").read_text()
-
-
-def test_only_combinations_whose_verdict_is_good_get_constraints(scan_view):
-    recommended = json.loads(reporters.all_reporters()["recommended.json"].render(scan_view))
-    named = {pick["constraints"] for picks in recommended["probes"].values() for pick in picks["good"]}
-    assert set(reporters.render_constraints(scan_view)) == named - {None}
-    assert set(reporters.render_constraints(scan_view)) == {
-        f"constraints-{cell.id}.txt" for cell in scan_view.cells if cell.verdict == "good"
-    }
-
-
-def test_a_cell_that_is_good_for_an_alternative_alone_is_a_pick_without_constraints(record_samples):
-    cases = [
-        record_samples.case("failed", variant="published", stage="compare", reason="mismatch"),
-        record_samples.case("passed", variant="fixed"),
-    ]
-    view = record_samples.scan([record_samples.record(cases=cases)])
-    assert reporters.render_constraints(view) == {}
-    (pick,) = json.loads(reporters.all_reporters()["recommended.json"].render(view))["probes"]["campplus/fixed"]["good"]
-    assert pick["constraints"] is None
 
 
 @pytest.mark.parametrize(

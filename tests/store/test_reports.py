@@ -36,7 +36,12 @@ def test_places_are_named_by_combination_and_probe(reports, tmp_path):
     assert names == ["records/c1.0.json", "locks/c1.0.txt", "locks/c1.0.p.txt", "logs/c1.0.log"]
 
 
-def test_constraints_of_combinations_that_are_no_longer_good_go(reports):
-    reports.write_texts({"constraints-a.txt": "a", "constraints-b.txt": "b", "table.md": "t"})
-    reports.prune_constraints({"constraints-a.txt"})
-    assert sorted(path.name for path in reports.folder.iterdir()) == ["constraints-a.txt", "table.md"]
+def test_recommendations_that_hold_no_more_go(reports):
+    names = ["badge.json", "constraints-a.txt", "constraints-b.txt", "lock-a.txt", "lock-b.txt", "recommended.json"]
+    reports.write_texts(dict.fromkeys([*names, "recommended.md", "table.md"], "text"))
+    (reports.folder / "locks").mkdir()
+    reports.prune_recommended({"constraints-a.txt", "lock-a.txt", "recommended.md"})
+    left = ["constraints-a.txt", "lock-a.txt", "locks", "recommended.md", "table.md"]
+    assert sorted(path.name for path in reports.folder.iterdir()) == left
+    reports.prune_recommended(())
+    assert sorted(path.name for path in reports.folder.iterdir()) == ["locks", "table.md"]
