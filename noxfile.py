@@ -14,6 +14,7 @@
 #     "pypi-simple>=1.8",
 #     "requests>=2.32",
 #     "requests-cache>=1.3",
+#     "sqlalchemy>=2.0.30",
 #     "tabulate>=0.9",
 #     "tomli-w>=1.1",
 #     "typer>=0.12",
