@@ -38,6 +38,7 @@ def join(combination: str, axes: Mapping[str, str], export: Record | None, run: 
         id=combination,
         axes=dict(axes),
         resolved=run.record.resolved | export.resolved,
+        key=f"{export.key}+{run.record.key}",
         evidence=EVIDENCE,
         lock=None,
         stages=tuple(broken) or export.stages,

@@ -18,7 +18,7 @@ from matrixscan.store.work import CellWork
 def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs: int = 1) -> Outcome:
     """Scan every selected cell and report."""
     plans = load_plans(request)
-    _prepare(request, plans)
+    prepare(request, plans)
 
     def measure(now: Plans) -> None:
         if is_factored(now):
@@ -30,7 +30,7 @@ def scan(request: Request, listener: Listener, *, executor: str = "serial", jobs
     return conclude(request, listener)
 
 
-def _prepare(request: Request, plans: Plans) -> None:
+def prepare(request: Request, plans: Plans) -> None:
     """Refuse what the disk will not hold, and begin with what is published."""
     if not _begun(request, plans):
         check_disk(request, plans)
@@ -41,7 +41,7 @@ def _prepare(request: Request, plans: Plans) -> None:
 def scan_cell(request: Request, cell: str, listener: Listener) -> None:
     """Scan one cell, or one side of a factored plan; the report is another step."""
     plans = load_plans(request)
-    _prepare(request, plans)
+    prepare(request, plans)
     found = side_tasks(request, plans, cell) if is_factored(plans) else tasks(request, plans)
     execute([task for task in found if task.cell.id == cell], listener, "serial", 1)
 

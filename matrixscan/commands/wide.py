@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from matrixscan.analysis.causes import load_causes
@@ -61,19 +61,26 @@ def publish_sides(plans: Plans, reports: Reports) -> None:
     if is_wide(plan):
         _publish_tables(plan, sides, reports.folder)
         return
-    for record in _joined(plan, sides):
+    for record in joined(plan, sides):
         reports.write(record)
 
 
-def _joined(plan: Plan, sides: Sides) -> Iterator[Record]:
-    """Yield the record of every combination whose sides were measured; those of one run side one after the other."""
+def joined(plan: Plan, sides: Sides, only: Collection[str] | None = None) -> Iterator[Record]:
+    """Yield the record of every combination whose sides were measured; those of one run side one after the other.
+
+    Args:
+        plan: whose combinations.
+        sides: theirs.
+        only: ids of combinations; all when None.
+    """
     exported = {cell.id: side_record(plan, cell.id) for cell in sides.exports}
     put_together = join if plan.matrix.artifact is None else lent
     for run in sides.runs:
         ran = RunSide(side_record(plan, run.id))
         for cell in plan.cells:
             export, other = sides.pairs[cell.id]
-            record = put_together(cell.id, cell.axes, exported[export], ran) if other == run.id else None
+            wanted = other == run.id and (only is None or cell.id in only)
+            record = put_together(cell.id, cell.axes, exported[export], ran) if wanted else None
             if record is not None:
                 yield record
 
@@ -81,7 +88,7 @@ def _joined(plan: Plan, sides: Sides) -> Iterator[Record]:
 def combination_records(plans: Plans, reports: Reports) -> Iterator[Record]:
     """Yield the record of every combination that was measured, whichever way."""
     if plans.full.matrix.plan == "factored":
-        return _joined(plans.full, sides_of(plans.full, plans.selected))
+        return joined(plans.full, sides_of(plans.full, plans.selected))
     return iter(joint_records(plans, reports))
 
 

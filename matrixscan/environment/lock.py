@@ -44,6 +44,10 @@ _FAILURES = (
 )
 
 
+#: Failures that an index could have mended since it was asked last.
+_OF_AN_OLD_ANSWER = frozenset({"NoSuchRelease", "NoWheel"})
+
+
 class LockFile(msgspec.Struct, frozen=True):
     """A resolved set of packages. `text` is a requirements file with hashes."""
 
@@ -144,13 +148,14 @@ def resolve(
     command += _as_of(requirements, as_of)
     # Constraints as requirements of the same input would be installed too; uv reads them from a file only.
     with _constraints_file(pins) as extra:
-        done = process.run(
-            [*command, *extra], env=tool_environment(), timeout=_RESOLVE_SECONDS, text="\n".join(requirements) + "\n"
-        )
-    if done.timed_out:
-        raise ResolutionError("infra", "ResolverTimeout", f"gave up after {_RESOLVE_SECONDS:g} s\n{done.words}".strip())
-    if done.returncode != 0:
-        raise _failure(done.words.strip())
+        text = "\n".join(requirements) + "\n"
+        try:
+            done = _compile([*command, *extra], text)
+        except ResolutionError as error:
+            if error.kind not in _OF_AN_OLD_ANSWER:
+                raise
+            # What uv kept of the index may be older than a release that the matrix names.
+            done = _compile([*command, *extra, "--refresh"], text)
     inputs = inputs_digest(requirements, python, constraints, as_of)
     head = f"# Pins with hashes for {title}. Install with --require-hashes.\n"
     head += f"# matrixscan-inputs: {inputs}\n# matrixscan-torch: {torch_index}\n"
@@ -158,6 +163,15 @@ def resolve(
     lock = LockFile(head + done.output, inputs, torch_index)
     _check_answer(requirements, lock)
     return lock
+
+
+def _compile(command: Sequence[str], text: str) -> process.Finished:
+    done = process.run(command, env=tool_environment(), timeout=_RESOLVE_SECONDS, text=text)
+    if done.timed_out:
+        raise ResolutionError("infra", "ResolverTimeout", f"gave up after {_RESOLVE_SECONDS:g} s\n{done.words}".strip())
+    if done.returncode != 0:
+        raise _failure(done.words.strip())
+    return done
 
 
 def _check_answer(requirements: Sequence[str], lock: LockFile) -> None:

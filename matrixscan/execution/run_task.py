@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
+import msgspec
 
 from matrixscan.environment.create import remove
 from matrixscan.environment.process import check_stopping
 from matrixscan.execution.assemble import assemble, redactor
 from matrixscan.execution.stages import measure
 from matrixscan.execution.state import CellRun
-from matrixscan.execution.task import Listener, Task, resume_key
+from matrixscan.execution.task import Listener, Task
 from matrixscan.matrix.controls import CONTROL
 from matrixscan.plan.types import Case
 from matrixscan.records.types import CaseRecord, Record
@@ -60,20 +61,47 @@ def held(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def holds(task: Task) -> bool:
+    """Return whether a cell has a record that `run_task` would return as it is."""
+    run = _at_rest(task)
+    return not (task.options.fresh or task.options.relock) and _is_whole(run)
+
+
+def answers(task: Task, record: Record) -> bool:
+    """Return whether a record, wherever it was measured, says all that a task would measure, from the same inputs."""
+    run = _at_rest(task)
+    if record.key != run.key or any(stage.outcome in {"infra", "skipped"} for stage in record.stages):
+        return False
+    digests = {probe.name: probe.digest for probe in task.probes}
+    current = {name for name, probe in record.probes.items() if digests.get(name) == probe.digest}
+    known = msgspec.structs.replace(record, cases=tuple(case for case in record.cases if case.probe in current))
+    return {_stamp(task, case) for case in task.selected} <= set(_covered(task, known))
+
+
+def _at_rest(task: Task) -> CellRun:
+    """Return a run that is only asked what is there."""
+    run = CellRun(task, CellWork(task.places.work, task.matrix.name, task.cell.id), lambda _: None)
+    run.lock = run.known_lock()
+    return run
+
+
 def _earlier(run: CellRun) -> Record | None:
     """Return the record if it was measured here, whole, from these very inputs, and not touched since."""
-    task, work = run.task, run.work
-    done = work.vouches_for(run.reports.record_path(task.cell.id))
-    if done is None:
-        if work.done() is not None:
-            # The record was deleted or edited: this cell is to be measured again, all of it.
-            work.forget_runs()
-            work.forget_done()
-        return None
-    wanted = {_stamp(task, case) for case in task.selected}
-    if done.key != resume_key(task, run.lock.sha256 if run.lock else None) or not wanted <= set(done.cases):
-        return None
-    return run.reports.read(task.cell.id)
+    if _is_whole(run):
+        return run.reports.read(run.task.cell.id)
+    if run.work.vouches_for(run.reports.record_path(run.task.cell.id)) is None and run.work.done() is not None:
+        # The record was deleted or edited: this cell is to be measured again, all of it.
+        run.work.forget_runs()
+        run.work.forget_done()
+    return None
+
+
+def _is_whole(run: CellRun) -> bool:
+    task = run.task
+    done = run.work.vouches_for(run.reports.record_path(task.cell.id))
+    if done is None or done.key != run.key:
+        return False
+    return {_stamp(task, case) for case in task.selected} <= set(done.cases)
 
 
 def _finish(run: CellRun) -> Record:

@@ -19,6 +19,7 @@ from matrixscan.matrix.types import (
     Expected,
     Index,
     Limits,
+    Nightly,
     Probes,
     Recommend,
     Reduction,
@@ -58,6 +59,13 @@ class RecommendTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown
     expires: str = "90d"
 
 
+class NightlyTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """What `nightly` may take."""
+
+    budget: str = "5h"
+    confirm: int = Nightly().confirm
+
+
 class CompanionTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """Versions that follow others."""
 
@@ -89,6 +97,7 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     recommend: RecommendTable = RecommendTable()
     controls: bool = True
     advises: bool = True
+    nightly: NightlyTable = NightlyTable()
 
 
 class ProbeTable(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):

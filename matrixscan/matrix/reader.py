@@ -19,6 +19,7 @@ from matrixscan.matrix.cases import read_cases, read_opsets
 from matrixscan.matrix.companions import check_axes
 from matrixscan.matrix.ids import combination_id
 from matrixscan.matrix.layout import CasesTable, MatrixFile
+from matrixscan.matrix.nightly import read_nightly
 from matrixscan.matrix.probe_table import check_parts
 from matrixscan.matrix.problems import (
     Problems,
@@ -77,6 +78,16 @@ def read_asked(path: str | os.PathLike[str]) -> Asked:
     if problems.lines:
         raise MatrixFileError(path, problems.lines)
     return sources.asked()
+
+
+def takes_lock(path: str | os.PathLike[str]) -> bool:
+    """Return whether a matrix file has selectors, whose meaning a lock freezes.
+
+    Raises:
+        MatrixNotFoundError: There is no such file.
+        MatrixFileError: It is not TOML.
+    """
+    return read_sources(_load(Path(path)), Problems()).selects
 
 
 def find_matrix(name: str | os.PathLike[str]) -> Path:
@@ -158,6 +169,7 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         recommend=read_recommend(raw, problems),
         controls=convert(raw.get("controls", True), bool, "controls", problems) is not False,
         advises=convert(raw.get("advises", True), bool, "advises", problems) is not False,
+        nightly=read_nightly(raw, problems),
     )
 
 

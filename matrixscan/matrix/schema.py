@@ -12,6 +12,7 @@ from matrixscan.matrix.axes import PYTHON_PATTERN, WELL_KNOWN_AXES
 from matrixscan.matrix.backends import exporters, runners
 from matrixscan.matrix.cases import OPSET_RANGE
 from matrixscan.matrix.layout import MatrixFile
+from matrixscan.matrix.nightly import DURATION, MAX_CONFIRM
 from matrixscan.matrix.reader import MAX_THREADS
 from matrixscan.matrix.reduction import STRATEGY_PATTERN
 
@@ -149,6 +150,17 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
             "description": "Intra-op threads of torch and of the runner.",
             "minimum": 1,
             "maximum": MAX_THREADS,
+        },
+    },
+    "NightlyTable": {
+        "budget": {
+            "description": "Time after which no further environment is begun (90s, 45m, 2h).",
+            "pattern": DURATION,
+        },
+        "confirm": {
+            "description": "Further runs that have to fail too before something is called a regression.",
+            "minimum": 1,
+            "maximum": MAX_CONFIRM,
         },
     },
     "Index": {"torch": {"description": "auto takes torch's CPU builds where they can be reached."}},

@@ -100,6 +100,13 @@ class Expect(_Table, frozen=True):
     good: tuple[str, ...] = ()
 
 
+class Nightly(_Table, frozen=True):
+    """What `nightly` may take."""
+
+    budget: float = 5 * 3600.0  # seconds
+    confirm: int = 1  # further runs that have to say the same before something is called a regression
+
+
 class Releases(_Table, frozen=True):
     """Which releases selectors may choose from, and as of when the packages that are no axis are resolved."""
 
@@ -168,6 +175,7 @@ class Matrix(msgspec.Struct, frozen=True):
     recommend: Recommend = Recommend()
     controls: bool = True  # besides its probes, every environment runs one known to be good and one known to be bad
     advises: bool = True  # what it finds says something about pins
+    nightly: Nightly = Nightly()
 
 
 class Probe(msgspec.Struct, frozen=True):
