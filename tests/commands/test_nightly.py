@@ -146,7 +146,7 @@ def test_two_releases_in_one_night_are_told_apart(watch):
     }
 
 
-FLAKY = '''\
+FLAKY = """\
 def build(variant):
     import os
 
@@ -161,7 +161,7 @@ def build(variant):
             runs.append(mine)
             file.write(mine + " ")
     return torch.Scale("wrong" if runs.index(mine) in {wrong} else "plain")
-'''
+"""
 
 
 def flaky_probe(watch, wrong):
