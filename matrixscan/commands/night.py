@@ -179,7 +179,7 @@ class NightRun:
         return [cell.id for cell in self._plans.full.cells]
 
     def _entry(self, night: Night, verdict: _Verdict, notes: Sequence[str]) -> Entry:
-        changes = [each.change for each in verdict.found]
+        changes = sorted((each.change for each in verdict.found), key=lambda change: not change.decides)
         by_kind = ([change for change in changes if change.kind == kind] for kind in words.KINDS)
         kept = tuple(change for some in by_kind for change in some[:MOST])
         return Entry(

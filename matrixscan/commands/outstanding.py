@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from matrixscan.commands.factored import export_tasks, is_factored, run_tasks, sides_of
+from matrixscan.commands.factored import export_tasks, is_factored, run_tasks, side_record, sides_of
 from matrixscan.commands.joint import tasks
 from matrixscan.commands.request import Plans, Request, places
 from matrixscan.execution.executors import execute
@@ -68,13 +68,13 @@ class Work:
         exports = _not_held(export_tasks(self.request, plans, sides))
         self._do(exports)
         runs = _not_held(run_tasks(self.request, plans, sides))
+        keys = {task.cell.id: _key(plans, task) for task in runs}
         self._do(runs)
         open_ = {task.cell.id for task in (*exports, *runs)} - self.records.keys()
-        for name, pair in sides.pairs.items():
-            if open_ & set(pair):
-                self.left.add(name)
-            elif self.records.keys() & set(pair):
-                self.touched.add(name)
+        # A run side that ran more artifacts in the same environment measured nothing anew of the others.
+        new = {name for name, record in self.records.items() if keys.get(name) != record.key}
+        self.left = {name for name, pair in sides.pairs.items() if open_ & set(pair)}
+        self.touched |= {name for name, pair in sides.pairs.items() if new & set(pair)} - self.left
 
     def _do(self, found: Sequence[Task]) -> None:
         for at in range(0, len(found), self.jobs):
@@ -97,6 +97,11 @@ def outstanding(request: Request, plans: Plans) -> list[Task]:
 
 def _answered(task: Task, record: Record | None) -> bool:
     return record is not None and answers(task, record)
+
+
+def _key(plans: Plans, task: Task) -> str | None:
+    record = side_record(plans.full, task.cell.id)
+    return None if record is None else record.key
 
 
 def _not_held(found: Iterable[Task]) -> list[Task]:

@@ -4,7 +4,8 @@
     matrixscan.nox.register("matrices/mine.toml")
 
 gives the sessions `cell(<id>)` (one per combination), `scan`, `plan`, `report`, `recommend`, `certify`, `lock` and
-`nightly`. Loading this stays light and offline: Nox starts one child per session in parallel runs and each of them loads the noxfile.
+`nightly`. Loading this stays light and offline: Nox starts one child per session in parallel runs and each of them
+loads the noxfile.
 """
 
 from __future__ import annotations

@@ -310,9 +310,9 @@ def test_a_state_is_kept_whole(found):
 
 
 def test_a_state_comes_from_the_judged_grid():
-    from matrixscan.analysis.grid import grid_of_records
-
     import record_samples as samples
+
+    from matrixscan.analysis.grid import grid_of_records
 
     grid = grid_of_records(samples.samples())
     made = state_of_grid(grid, {"campplus": "p1"}, {})

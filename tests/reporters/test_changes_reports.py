@@ -14,6 +14,8 @@ from matrixscan.store.changes_log import LENGTH, read_log, with_entry, write_log
 
 TORCH = (Move("torch", "2.15.1", "2.16.0"),)
 FOUND = {"subject": "campplus/published", "lane": "torchscript, opset 13", "after": "compare: mismatch", "before": "ok"}
+CONFIRMED = "; confirmed by a second run"
+IN_B = " (torchscript, opset 13) in b"
 BROKEN = Change("regression", "b", **FOUND, neighbour="a", moved=TORCH, runs=1)
 
 
@@ -31,23 +33,25 @@ def log(*entries):
     [
         (
             BROKEN,
-            "torch 2.16.0 breaks campplus/published: compare: mismatch; torch 2.15.1 was good (torchscript, opset 13) "
-            "in b; confirmed by a second run",
+            "torch 2.16.0 breaks campplus/published: compare: mismatch; torch 2.15.1 was good"
+            + IN_B
+            + "; confirmed by a second run",
         ),
         (
             msgspec.structs.replace(BROKEN, moved=(), decides=False, runs=2),
-            "campplus/published: compare: mismatch; was ok (torchscript, opset 13) in b; confirmed by 2 further runs; "
-            "decides nothing",
+            "campplus/published: compare: mismatch; was ok" + IN_B + "; confirmed by 2 further runs; decides nothing",
         ),
         (
-            msgspec.structs.replace(BROKEN, moved=(*TORCH, Move("onnx", "1.1", "1.2")), subject="", lane=""),
-            "torch 2.16.0 with onnx 1.2 breaks the environment: compare: mismatch; torch 2.15.1 with onnx 1.1 was good "
-            "in b; confirmed by a second run",
+            msgspec.structs.replace(
+                BROKEN, moved=(Move("torch", "2.15", "2.16"), Move("onnx", "1.1", "1.2")), subject="", lane=""
+            ),
+            f"torch 2.16 with onnx 1.2 breaks the environment: compare: mismatch; torch 2.15 with onnx 1.1 was good in b{CONFIRMED}",
         ),
         (
             msgspec.structs.replace(BROKEN, kind="flaky"),
-            "campplus/published: passes and fails with nothing changed; now compare: mismatch (torchscript, opset 13) "
-            "in b; a second run did not agree",
+            "campplus/published: passes and fails with nothing changed; now compare: mismatch"
+            + IN_B
+            + "; a second run did not agree",
         ),
         (
             Change("fixed", "b", "x/y", "dynamo, opset 18", "export: error", "ok"),
