@@ -14,6 +14,7 @@ from matrixscan.store.changes_log import LENGTH, read_log, with_entry, write_log
 
 TORCH = (Move("torch", "2.15.1", "2.16.0"),)
 FOUND = {"subject": "campplus/published", "lane": "torchscript, opset 13", "after": "compare: mismatch", "before": "ok"}
+TOGETHER = (Move("torch", "2.15", "2.16"), Move("onnx", "1.1", "1.2"))
 CONFIRMED = "; confirmed by a second run"
 IN_B = " (torchscript, opset 13) in b"
 BROKEN = Change("regression", "b", **FOUND, neighbour="a", moved=TORCH, runs=1)
@@ -42,10 +43,10 @@ def log(*entries):
             "campplus/published: compare: mismatch; was ok" + IN_B + "; confirmed by 2 further runs; decides nothing",
         ),
         (
-            msgspec.structs.replace(
-                BROKEN, moved=(Move("torch", "2.15", "2.16"), Move("onnx", "1.1", "1.2")), subject="", lane=""
-            ),
-            f"torch 2.16 with onnx 1.2 breaks the environment: compare: mismatch; torch 2.15 with onnx 1.1 was good in b{CONFIRMED}",
+            msgspec.structs.replace(BROKEN, moved=TOGETHER, subject="", lane="", after="error"),
+            "torch 2.16 with onnx 1.2 breaks the environment: error; torch 2.15 with onnx 1.1 was good in b" + CONFIRMED,
+        ),
+            f"torch 2.16 with onnx 1.2 breaks the environment: error; torch 2.15 with onnx 1.1 was good in b{CONFIRMED}",
         ),
         (
             msgspec.structs.replace(BROKEN, kind="flaky"),
