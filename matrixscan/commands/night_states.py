@@ -14,8 +14,8 @@ from matrixscan.analysis.judge import deciding_variants
 from matrixscan.analysis.states import LaneKey, State, state_of_grid
 from matrixscan.commands.factored import is_factored, sides_of
 from matrixscan.commands.outstanding import Work
-from matrixscan.commands.views import current
 from matrixscan.commands.request import Plans, places
+from matrixscan.commands.views import current
 from matrixscan.commands.wide import is_wide, joined
 from matrixscan.errors import NothingSelectedError
 from matrixscan.plan.types import Plan

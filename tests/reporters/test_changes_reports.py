@@ -44,9 +44,8 @@ def log(*entries):
         ),
         (
             msgspec.structs.replace(BROKEN, moved=TOGETHER, subject="", lane="", after="error"),
-            "torch 2.16 with onnx 1.2 breaks the environment: error; torch 2.15 with onnx 1.1 was good in b" + CONFIRMED,
-        ),
-            f"torch 2.16 with onnx 1.2 breaks the environment: error; torch 2.15 with onnx 1.1 was good in b{CONFIRMED}",
+            "torch 2.16 with onnx 1.2 breaks the environment: error; torch 2.15 with onnx 1.1 was good in b"
+            + CONFIRMED,
         ),
         (
             msgspec.structs.replace(BROKEN, kind="flaky"),
