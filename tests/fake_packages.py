@@ -186,6 +186,14 @@ def sources(before_export="", before_import=""):
     yield "onnxruntime", (), {"onnxruntime/__init__.py": _RUNTIME.replace("@VERSION@", "900.1")}
 
 
+def files_of(name, version):
+    """Return the files of one package in a release."""
+    if name == "torch":
+        return _torch_files(version)
+    source = {"onnx": _ONNX, "onnxruntime": _RUNTIME}[name]
+    return {f"{name}/__init__.py": source.replace("@VERSION@", version)}
+
+
 def _torch_files(version):
     files = {"torch/__init__.py": _TORCH, "torch/nn.py": "", "torch/onnx/__init__.py": _EXPORT}
     files = {path: text.replace("@VERSION@", version) for path, text in files.items()}

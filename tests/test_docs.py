@@ -89,7 +89,16 @@ def test_every_verb_of_a_backend_is_documented():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "AGENTS.md", "docs/probes.md", "docs/backends.md", "docs/matrix.md", "docs/recommend.md"]
+    "page",
+    [
+        "README.md",
+        "AGENTS.md",
+        "docs/probes.md",
+        "docs/backends.md",
+        "docs/matrix.md",
+        "docs/nightly.md",
+        "docs/recommend.md",
+    ],
 )
 def test_links_and_anchors_lead_somewhere(page):
     prose = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)

@@ -66,6 +66,7 @@ class _Comparison:
     ) -> None:
         self._before, self._after = before, after
         self._deciding, self._flaky = deciding, flaky
+        self._by_lane: dict[LaneKey, list[str]] = {}
         self._neighbours = Neighbours({name: row.axes for name, row in {**before.rows, **after.rows}.items()})
 
     def run(self, planned: Collection[str]) -> Iterator[Found]:
@@ -126,7 +127,11 @@ class _Comparison:
         return None
 
     def _known(self, key: LaneKey) -> list[str]:
-        return [name for name, row in self._before.rows.items() if key in row.lanes and row.lanes[key].known]
+        """Return the combinations of which something was known of a lane."""
+        if key not in self._by_lane:
+            rows = self._before.rows.items()
+            self._by_lane[key] = [name for name, row in rows if key in row.lanes and row.lanes[key].known]
+        return self._by_lane[key]
 
     def _verdict(self, name: str, key: LaneKey) -> str:
         found = self._told(name, key).known

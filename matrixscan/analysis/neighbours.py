@@ -47,6 +47,8 @@ class Neighbours:
             verdict: What is known of a combination; empty where nothing is.
         """
         known = set(before)
+        if not known:
+            return None
         fresh = self._fresh(name, known)
         singles = []
         for axis in self._order:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_MODULES = ("authoring", "bisecting", "checking", "failing", "recommending", "scanning", "upgrading")
+_MODULES = ("authoring", "bisecting", "checking", "failing", "recommending", "scanning", "upgrading", "watching")
 
 #: A command that starts without the others.
 _QUICK = "check"

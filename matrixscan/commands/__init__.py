@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from matrixscan.commands.planning import describe_plan
     from matrixscan.commands.probes import calibrate, check_probe, run_probe
     from matrixscan.commands.project import init, schema_text, write_artifact_matrix
+    from matrixscan.commands.recalling import import_history, show_history, show_trends
     from matrixscan.commands.recommending import read_user_pins, recommend
     from matrixscan.commands.reporting import report
     from matrixscan.commands.reproducing import reproduce
     from matrixscan.commands.request import Plans, Request, load_plans, new_scan, places
     from matrixscan.commands.scanning import scan, scan_cell
     from matrixscan.commands.upgrading import parse_pins, upgrade_pins
+    from matrixscan.commands.watching import nightly
 
 __all__ = [
     "Diagnosed",
@@ -42,11 +44,13 @@ __all__ = [
     "describe_plan",
     "diagnose",
     "examine_all",
+    "import_history",
     "init",
     "judge",
     "load_plans",
     "lock",
     "new_scan",
+    "nightly",
     "packaging",
     "parse_pins",
     "pin",
@@ -60,6 +64,8 @@ __all__ = [
     "scan",
     "scan_cell",
     "schema_text",
+    "show_history",
+    "show_trends",
     "tasks",
     "upgrade_pins",
     "write_artifact_matrix",
@@ -93,6 +99,9 @@ _HOMES = {
     "schema_text": "project",
     "write_artifact_matrix": "project",
     "init": "project",
+    "import_history": "recalling",
+    "show_history": "recalling",
+    "show_trends": "recalling",
     "report": "reporting",
     "reproduce": "reproducing",
     "Plans": "request",
@@ -103,6 +112,7 @@ _HOMES = {
     "Outcome": "outcome",
     "scan_cell": "scanning",
     "scan": "scanning",
+    "nightly": "watching",
 }
 
 

@@ -3,8 +3,9 @@
     import matrixscan.nox
     matrixscan.nox.register("matrices/mine.toml")
 
-gives the sessions `cell(<id>)` (one per combination), `scan`, `plan`, `report`, `recommend` and `certify`. Loading this
-stays light and offline: Nox starts one child per session in parallel runs and each of them loads the noxfile.
+gives the sessions `cell(<id>)` (one per combination), `scan`, `plan`, `report`, `recommend`, `certify`, `lock` and
+`nightly`. Loading this stays light and offline: Nox starts one child per session in parallel runs and each of them
+loads the noxfile.
 """
 
 from __future__ import annotations
@@ -18,10 +19,17 @@ from matrixscan.errors import MatrixscanError
 from matrixscan.nox.arguments import SCAN, asks_for, parse, plans_of, selection, split
 from matrixscan.nox.decisions import register_certify, register_recommend
 from matrixscan.nox.exits import take_over_exit_code
-from matrixscan.nox.sessions import register_broken, register_lock, register_plan, register_report, register_scan
+from matrixscan.nox.sessions import (
+    register_broken,
+    register_lock,
+    register_nightly,
+    register_plan,
+    register_report,
+    register_scan,
+)
 
 _SESSIONS = "scan|plan|report|recommend|certify|cell|export_side|run_side"
-_LOCK = "lock"
+_LOCK = "lock|nightly"  # they ask an index, and are there whatever the lock says
 _LISTING = re.compile(r"-[hrvxNR]*l.*|--list(?:-sessions)?|--json|--usage", re.DOTALL)
 
 
@@ -45,6 +53,7 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
         arguments = parse(after if ours or locks else [], matrix)
         if locks or listing:  # no keyword that leaves out others shall ask an index
             register_lock(prefix, arguments)
+            register_nightly(prefix, arguments)
         plans = plans_of(arguments)
     except MatrixscanError as error:
         if listing or (ours and not locks):

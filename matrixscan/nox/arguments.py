@@ -108,6 +108,9 @@ def _add_decisions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pins", help="recommend: a file with your own pins; rank by how few of them move")
     parser.add_argument("--python", help="recommend: only for this Python, for example 3.8")
     parser.add_argument("--order", help="recommend: newest, safest or closest")
+    parser.add_argument("--budget", help="nightly: for how long environments are begun (90s, 45m, 2h)")
+    parser.add_argument("--history", help="nightly: file or address of the history")
+    parser.add_argument("--feed", help="nightly: file of the Atom feed")
 
 
 def plans_of(arguments: argparse.Namespace) -> Plans:

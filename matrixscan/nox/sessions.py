@@ -111,6 +111,19 @@ def register_lock(prefix: str, arguments: argparse.Namespace) -> None:
         sys.stdout.write(freeze(str(arguments.matrix)).text)
 
 
+def register_nightly(prefix: str, arguments: argparse.Namespace) -> None:
+    """Register the session for every night, which asks a package index too."""
+
+    @nox.session(name=f"{prefix}nightly", venv_backend="none", default=False)
+    @guarded
+    def nightly(session: nox.Session) -> None:
+        """Refresh the lock, scan what is new, and say what changed since the last time."""
+        from matrixscan import commands  # noqa: PLC0415
+
+        more = {name: getattr(arguments, name) for name in ("budget", "history", "feed")}
+        show(session, commands.nightly(request(arguments), listen, **more))
+
+
 def register_broken(prefix: str, error: MatrixscanError) -> None:
     """Register sessions that say why there are no others, so that a noxfile's own sessions are not lost with ours."""
 

@@ -198,8 +198,12 @@ def _held(connection: sa.Connection) -> Iterable[Held]:
         .group_by(records.c.matrix)
         .order_by(records.c.matrix)
     )
-    counts = sa.select(records.c.matrix, count()).join(cases, cases.c.record == records.c.id).group_by(records.c.matrix)
-    by_matrix: dict[str, int] = dict(connection.execute(counts).tuples().all())
+    counts = (
+        sa.select(records.c.matrix, count().label("number"))
+        .join(cases, cases.c.record == records.c.id)
+        .group_by(records.c.matrix)
+    )
+    by_matrix = {row.matrix: row.number for row in connection.execute(counts)}
     return [
         Held(matrix, number, combinations, by_matrix.get(matrix, 0), platforms, first, last)
         for matrix, number, combinations, platforms, first, last in connection.execute(query)
