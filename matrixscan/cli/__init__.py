@@ -3,7 +3,7 @@
 A command is a function of one of these modules; the order here is that of `--help`.
 """
 
-from matrixscan.cli import authoring, bisecting, failing, scanning
+from matrixscan.cli import authoring, bisecting, failing, scanning, sharding
 from matrixscan.cli.common import app, main
 
-__all__ = ["app", "authoring", "bisecting", "failing", "main", "scanning"]
+__all__ = ["app", "authoring", "bisecting", "failing", "main", "scanning", "sharding"]

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matrixscan.commands.annotating import Annotated, annotate
     from matrixscan.commands.bisecting import bisect
     from matrixscan.commands.breaking import examine_all, packaging
     from matrixscan.commands.concluding import conclude
@@ -16,16 +17,20 @@ if TYPE_CHECKING:
     from matrixscan.commands.planning import describe_plan
     from matrixscan.commands.probes import calibrate, check_probe, run_probe
     from matrixscan.commands.project import init, schema_text, write_artifact_matrix
+    from matrixscan.commands.publishing import site
     from matrixscan.commands.reporting import report
     from matrixscan.commands.reproducing import reproduce
     from matrixscan.commands.request import Outcome, Plans, Request, load_plans, new_scan, places
     from matrixscan.commands.scanning import scan, scan_cell
+    from matrixscan.commands.sharding import forget, shards
 
 __all__ = [
+    "Annotated",
     "Diagnosed",
     "Outcome",
     "Plans",
     "Request",
+    "annotate",
     "bisect",
     "calibrate",
     "check_probe",
@@ -34,6 +39,7 @@ __all__ = [
     "describe_plan",
     "diagnose",
     "examine_all",
+    "forget",
     "init",
     "judge",
     "load_plans",
@@ -48,6 +54,8 @@ __all__ = [
     "scan",
     "scan_cell",
     "schema_text",
+    "shards",
+    "site",
     "tasks",
     "write_artifact_matrix",
 ]
@@ -55,6 +63,8 @@ __all__ = [
 #: Where each of them lies. They are imported when they are used: not every command needs what a scan takes to import.
 #: No name may be that of a module here, which would take its place once it is imported.
 _HOMES = {
+    "annotate": "annotating",
+    "Annotated": "annotating",
     "bisect": "bisecting",
     "conclude": "concluding",
     "describe_diagnoses": "diagnosing",
@@ -81,6 +91,9 @@ _HOMES = {
     "new_scan": "request",
     "places": "request",
     "Outcome": "request",
+    "shards": "sharding",
+    "forget": "sharding",
+    "site": "publishing",
     "scan_cell": "scanning",
     "scan": "scanning",
 }
