@@ -66,9 +66,7 @@ def shards(request: Request, count: int, listing: Path | None = None, *, form: s
     if not sessions:
         raise NothingSelectedError(f"no session of {request.matrix} is listed", "list them with the same matrix")
     environments = [cell for cell in environments_of(plans.selected, plans.full) if cell.id in sessions]
-    work = {
-        cell.id: Work(sessions[cell.id].session, cell.id, cell.axes.get(LARGEST, "")) for cell in environments
-    }
+    work = {cell.id: Work(sessions[cell.id].session, cell.id, cell.axes.get(LARGEST, "")) for cell in environments}
     first = [one for name, one in work.items() if sessions[name].name.endswith(_FIRST)]
     others = [one for one in work.values() if one not in first]
     found = Sharded(plans.full.matrix.name, cut(first, count), cut(others, count))

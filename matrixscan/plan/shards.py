@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -40,7 +41,7 @@ def cut(work: Sequence[Work], most: int) -> tuple[Shard, ...]:
     ends = [number * size + min(number, longer) for number in range(count + 1)]
     return tuple(
         _shard(number, count, ordered[begin:end])
-        for number, (begin, end) in enumerate(zip(ends, ends[1:], strict=False), start=1)
+        for number, (begin, end) in enumerate(itertools.pairwise(ends), start=1)
     )
 
 
