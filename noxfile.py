@@ -75,6 +75,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("lint-imports")
     session.run("vermin", "--target=3.8-", "--violations", "--no-tips", "matrixscan/harness")
+    session.run("zizmor", "--offline", "--no-progress", "--pedantic", ".")
 
 
 @nox.session(default=False, venv_backend="none")

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_MODULES = ("authoring", "bisecting", "checking", "failing", "recommending", "scanning", "upgrading", "watching")
+_MODULES = (
+    "authoring",
+    "bisecting",
+    "checking",
+    "failing",
+    "recommending",
+    "scanning",
+    "sharding",
+    "upgrading",
+    "watching",
+)
 
 #: A command that starts without the others.
 _QUICK = "check"

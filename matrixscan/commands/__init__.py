@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matrixscan.commands.annotating import Annotated, annotate
     from matrixscan.commands.bisecting import bisect
     from matrixscan.commands.breaking import examine_all, packaging
     from matrixscan.commands.certifying import certify
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
     from matrixscan.commands.reproducing import reproduce
     from matrixscan.commands.request import Plans, Request, load_plans, new_scan, places
     from matrixscan.commands.scanning import scan, scan_cell
+    from matrixscan.commands.sharding import forget, shards
+    from matrixscan.commands.showing import site
     from matrixscan.commands.upgrading import parse_pins, upgrade_pins
     from matrixscan.commands.watching import nightly
 
 __all__ = [
+    "Annotated",
     "Diagnosed",
     "Outcome",
     "Plans",
     "Request",
+    "annotate",
     "bisect",
     "calibrate",
     "certify",
@@ -44,6 +49,7 @@ __all__ = [
     "describe_plan",
     "diagnose",
     "examine_all",
+    "forget",
     "import_history",
     "init",
     "judge",
@@ -64,8 +70,10 @@ __all__ = [
     "scan",
     "scan_cell",
     "schema_text",
+    "shards",
     "show_history",
     "show_trends",
+    "site",
     "tasks",
     "upgrade_pins",
     "write_artifact_matrix",
@@ -74,6 +82,8 @@ __all__ = [
 #: Where each of them lies. They are imported when they are used: not every command needs what a scan takes to import.
 #: No name may be that of a module here, which would take its place once it is imported.
 _HOMES = {
+    "annotate": "annotating",
+    "Annotated": "annotating",
     "bisect": "bisecting",
     "check": "checking",
     "parse_pins": "upgrading",
@@ -110,6 +120,10 @@ _HOMES = {
     "new_scan": "request",
     "places": "request",
     "Outcome": "outcome",
+    "Outcome": "request",
+    "shards": "sharding",
+    "forget": "sharding",
+    "site": "showing",
     "scan_cell": "scanning",
     "scan": "scanning",
     "nightly": "watching",
