@@ -120,7 +120,6 @@ _HOMES = {
     "new_scan": "request",
     "places": "request",
     "Outcome": "outcome",
-    "Outcome": "request",
     "shards": "sharding",
     "forget": "sharding",
     "site": "showing",

@@ -116,6 +116,7 @@ def test_a_site_holds_every_published_matrix_and_replaces_only_a_site(published,
     commands.site(folder, "mine")
     assert not (folder / "joint/old.md").exists()
     workplace.write("precious/file", "x")
+    workplace.write("precious/index.html", "<title>somebody's own</title>")
     with pytest.raises(NotASiteError, match="is no site"):
         commands.site(workplace.root / "precious", "mine")
     assert (workplace.root / "precious/file").is_file()

@@ -7,7 +7,7 @@ import sys
 import pytest
 from workflow_files import ACTION, Machine, program, read
 
-TOKEN = "given"  # not a real one
+TOKEN = "given"  # noqa: S105  not a real one
 NOXFILE = 'import matrixscan.nox\n\nmatrixscan.nox.register("matrices/tiny.toml")\n'
 #: What an artifact of each kind holds, as the workflow says and `actions/upload-artifact` does.
 PATHS = {"cells": (".matrixscan/measured/{name}", "reports/{name}"), "store": (".matrixscan/{name}/store",)}
