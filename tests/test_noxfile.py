@@ -113,6 +113,14 @@ def test_a_session_of_ours_that_was_not_named_refuses_what_it_did_not_read(other
     assert "not read after `--`: mine" in done.stderr
 
 
+def test_an_upgrade_is_told_of_a_file_and_runs_only_if_it_is_named(other, tmp_path):
+    (tmp_path / "pins.txt").write_text("torch==1.11.0\nonnx>=1.14\n", encoding="utf-8")
+    done = other("-s", "upgrade", "--", "pins.txt", "--python", "3.8")
+    assert done.returncode == 2, done.stdout
+    assert "onnx is only said to be >=1.14; pin it exactly, or add --pin onnx==VERSION" in done.stderr
+    assert "upgrade" not in other("-k", "not tests and not ce and not sc and not plan").stderr
+
+
 def test_no_abbreviations_are_taken(other):
     done = other("-s", "plan", "--", "--fre")
     assert (done.returncode, "unknown after `--`: --fre" in done.stderr) == (2, True)

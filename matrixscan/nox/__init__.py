@@ -3,9 +3,9 @@
     import matrixscan.nox
     matrixscan.nox.register("matrices/mine.toml")
 
-gives the sessions `cell(<id>)` (one per combination), `scan`, `plan`, `report`, `recommend`, `certify`, `lock` and
-`nightly`. Loading this stays light and offline: Nox starts one child per session in parallel runs and each of them
-loads the noxfile.
+gives the sessions `cell(<id>)` (one per combination), `scan`, `plan`, `report`, `recommend`, `certify`, `upgrade`,
+`lock` and `nightly`. Loading this stays light and offline: Nox starts one child per session in parallel runs and each
+of them loads the noxfile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 from matrixscan.errors import MatrixscanError
 from matrixscan.nox.arguments import SCAN, asks_for, parse, plans_of, selection, split
-from matrixscan.nox.decisions import register_certify, register_recommend
+from matrixscan.nox.decisions import register_certify, register_recommend, register_upgrade
 from matrixscan.nox.exits import take_over_exit_code
 from matrixscan.nox.sessions import (
     register_broken,
@@ -29,6 +29,7 @@ from matrixscan.nox.sessions import (
 )
 
 _SESSIONS = "scan|plan|report|recommend|certify|cell|export_side|run_side"
+_UPGRADE = "upgrade"
 _LOCK = "lock|nightly"  # they ask an index, and are there whatever the lock says
 _LISTING = re.compile(r"-[hrvxNR]*l.*|--list(?:-sessions)?|--json|--usage", re.DOTALL)
 
@@ -49,6 +50,8 @@ def register(matrix: str = "matrices/default.toml", *, prefix: str = "") -> None
     ours = asks_for(own, prefix, _SESSIONS)
     listing = any(_LISTING.fullmatch(word) for word in own)
     locks = asks_for(own, prefix, _LOCK) and selection(own) is not None
+    if listing or (selection(own) is not None and asks_for(own, prefix, _UPGRADE)):
+        register_upgrade(prefix, matrix)  # reads what is handed to it by itself
     try:
         arguments = parse(after if ours or locks else [], matrix)
         if locks or listing:  # no keyword that leaves out others shall ask an index
