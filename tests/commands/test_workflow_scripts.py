@@ -7,7 +7,7 @@ import sys
 import pytest
 from workflow_files import ACTION, Machine, program, read
 
-TOKEN = "given"  # noqa: S105  not a real one
+GIVEN = "given"  # not a real one
 NOXFILE = 'import matrixscan.nox\n\nmatrixscan.nox.register("matrices/tiny.toml")\n'
 #: What an artifact of each kind holds, as the workflow says and `actions/upload-artifact` does.
 PATHS = {"cells": (".matrixscan/measured/{name}", "reports/{name}"), "store": (".matrixscan/{name}/store",)}
@@ -200,7 +200,7 @@ def github(tmp_path):
         def told(self):
             return [json.loads(line) for line in log.read_text().splitlines()]
 
-    return GitHub(folder, programs, GH_LOG=str(log), GH_TOKEN=TOKEN, MATRIX="matrices/tiny.toml")
+    return GitHub(folder, programs, GH_LOG=str(log), GH_TOKEN=GIVEN, MATRIX="matrices/tiny.toml")
 
 
 def open_issue(github, tmp_path, issues, changes="# Changes: tiny\n", name="tiny"):
@@ -210,7 +210,7 @@ def open_issue(github, tmp_path, issues, changes="# Changes: tiny\n", name="tiny
         "issue",
         "Open or update the issue",
         GH_ANSWERS=json.dumps({"issue list": issues}),
-        GH_TOKEN=TOKEN,
+        GH_TOKEN=GIVEN,
         NAME=name,
         CHANGES=str(tmp_path / "changes.md"),
         BODY=str(tmp_path / "body.md"),
@@ -252,14 +252,18 @@ def find(github, answers):
     state = github.folder / "state"
     done = github.step(
         "nightly", "history", "Find and fetch",
-        GH_ANSWERS=json.dumps(answers), GH_TOKEN=TOKEN, BRANCH="main", STATE=str(state),
+        GH_ANSWERS=json.dumps(answers), GH_TOKEN=GIVEN, BRANCH="main", STATE=str(state),
     )  # fmt: skip
     return done, state.is_dir()
 
 
 def test_the_newest_night_that_left_something_goes_on(github):
     artifacts = "api repos/owner/project/actions/runs/{}/artifacts?name=nightly-state-tiny"
-    answers = {"run list": "800\n700", **{artifacts.format(n): c for n, c in ((900, "0"), (800, "0"), (700, "1"))}}
+    answers = {
+        "run list": "800\n700",
+        "run download": "",
+        **{artifacts.format(n): c for n, c in ((900, "0"), (800, "0"), (700, "1"))},
+    }
     done, there = find(github, answers)
     assert (done.returncode, there) == (0, True), done.stderr
     assert github.outputs == {"name": "tiny", "found": "true"}
@@ -339,12 +343,13 @@ def action(tmp_path):
     program(tool / "bin", "python", text)
     (tmp_path / "checkout").mkdir()
     step = next(step for step in read(ACTION)["runs"]["steps"] if step.get("id") == "run")
-    given = dict.fromkeys(("REQUIREMENTS", "MATRIX", "PROBE", "REPORTS", "ARGUMENTS"), "")
+    given = dict.fromkeys(("REQUIREMENTS", "MATRIX", "PROBE", "REPORTS", "ARGUMENTS", "ALLOWED"), "")
 
     def run(code=0, **more):
         machine = Machine(tmp_path / "checkout", tool / "bin", TOOL=str(tool), GITHUB_ACTION_PATH="/action")
         done = machine.run(step["run"], ENDS=str(code), **(given | more))
-        words = (tmp_path / "words").read_text().splitlines()
+        told = tmp_path / "words"
+        words = told.read_text().splitlines() if told.is_file() else []
         return done, machine, [line.removeprefix("-I -m matrixscan ") for line in words]
 
     assert set(given) | {"TOOL"} == set(step["env"])
@@ -360,6 +365,19 @@ def test_the_action_checks_pins(action, code, verdict):
     assert machine.outputs == {"verdict": verdict, "code": str(code), "reports": "/action/reports"}
     assert words[0] == "check --python 3.11 --probe=x --reports=/action/reports --format=github -- a.txt b c.txt"
     assert "said: it's" in machine.summary.read_text()
+
+
+def test_the_action_never_calls_untested_pins_good(action):
+    done, machine, _ = action(5, REQUIREMENTS="a.txt", ALLOWED="true")
+    assert (done.returncode, machine.outputs["verdict"], machine.outputs["code"]) == (0, "untested", "5")
+    done, machine, _ = action(1, REQUIREMENTS="a.txt", ALLOWED="true")
+    assert (done.returncode, machine.outputs["verdict"]) == (1, "bad")
+
+
+def test_the_action_refuses_what_would_hide_that_pins_are_untested(action):
+    done, machine, words = action(0, REQUIREMENTS="a.txt", ARGUMENTS="--python 3.11 --allow-untested")
+    assert (done.returncode, machine.outputs, words) == (2, {}, [])
+    assert "::error" in done.stdout
 
 
 @pytest.mark.parametrize(("code", "verdict"), [(0, "expected"), (1, "unexpected"), (4, "unknown"), (3, "unknown")])
