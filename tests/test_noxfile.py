@@ -137,6 +137,7 @@ def test_a_bad_matrix_breaks_no_other_session(other, tmp_path):
         "scan",
         "plan",
         "lock",
+        "nightly",
         "tests",
     }
     for words in (["-s", "scan"], [], ["-k", "not tests and not sc"]):
@@ -144,6 +145,16 @@ def test_a_bad_matrix_breaks_no_other_session(other, tmp_path):
         assert (done.returncode, done.stderr.count("limits.threads")) == (2, 1), words
         assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob(".matrixscan/exit-*"))
+
+
+def test_a_night_asks_for_the_lock_that_is_missing(other, tmp_path):
+    """No index answers here: that is what a night says, and not that there is no lock."""
+    matrix = tmp_path / "matrices/mine.toml"
+    matrix.write_text('[axes]\npython = ["3.8"]\ntorch = ["latest"]\n[probes]\njudge = ["op_avg_pool_ceil"]\n')
+    done = other("-s", "nightly", "--", "--budget", "1h", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 4, done.stderr
+    assert "the package index does not say what releases torch has" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_error_of_ours_in_a_session_is_its_text_and_its_code(other, tmp_path):

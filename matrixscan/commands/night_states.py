@@ -78,6 +78,8 @@ def setups_of(state: State) -> dict[str, str]:
 
 def measured_records(plans: Plans, work: Work) -> Iterator[Record]:
     """Yield the records of the combinations that were measured just now."""
+    if not work.touched:
+        return iter(())
     if is_factored(plans):
         return joined(plans.full, sides_of(plans.full, plans.selected), work.touched)
     return (record for name, record in work.records.items() if name in work.touched)

@@ -19,6 +19,8 @@ from matrixscan.records.night import Entry
 from matrixscan.reporters._changes import headline, sections
 from matrixscan.store.history import History
 
+#: Seconds for which an earlier answer of the index is as good: hardly any, yet what it said is kept for when it is silent.
+_NOW = 0.001
 _IDLE = "nothing new: every combination of the matrix is measured, and nothing changed"
 
 
@@ -72,7 +74,7 @@ def _refresh(matrix: str) -> tuple[str, ...]:
     if not takes_lock(file):
         return ()
     try:
-        answer = ask(file, fresh=0)
+        answer = ask(file, fresh=_NOW)
     except IndexUnreachableError:
         old = read_lock(lock_path(file))
         if old is None:
