@@ -9,13 +9,12 @@ import msgspec
 from matrixscan.analysis.known_pins_types import KNOWN_BAD, KNOWN_GOOD, UNTESTED, Answer
 from matrixscan.pins.types import Place
 from matrixscan.reporters._check_text import head, near_lines, open_line
+from matrixscan.reporters._workflow_commands import annotation
 
 #: Version of the JSON document.
 SCHEMA_VERSION = 1
 
 _LEVELS = {KNOWN_GOOD: "notice", KNOWN_BAD: "error", UNTESTED: "warning"}
-_IN_TEXT = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_IN_KEYS = {**_IN_TEXT, ":": "%3A", ",": "%2C"}
 
 
 def render_check_json(answer: Answer, exit_code: int) -> str:
@@ -50,9 +49,4 @@ def render_check_github(answer: Answer, place: Place) -> str:
     lines += [f"near: {line.strip()}" for line in near_lines((*answer.nearest, *answer.nearest_good))]
     lines += [*answer.cautions, *answer.notes]
     keys = {"file": place.file, **({"line": str(place.line)} if place.line else {}), "title": "matrixscan"}
-    said = ",".join(f"{key}={_escaped(value, _IN_KEYS)}" for key, value in keys.items())
-    return f"::{_LEVELS[answer.verdict]} {said}::{_escaped(chr(10).join(lines), _IN_TEXT)}\n"
-
-
-def _escaped(text: str, table: dict[str, str]) -> str:
-    return "".join(table.get(char, char) for char in text)
+    return annotation(_LEVELS[answer.verdict], "\n".join(lines), keys)

@@ -10,6 +10,7 @@ import msgspec
 from matrixscan.analysis.judge import BAD, GOOD, UNKNOWN
 from matrixscan.analysis.table import cell_text
 from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.reporters._workflow_commands import annotation
 
 ERROR, WARNING, NOTICE = "error", "warning", "notice"
 
@@ -19,8 +20,6 @@ MOST_ANNOTATIONS = 10
 MOST_BYTES = 1024 * 1024
 _ROOM = 4096  # bytes left for others who write into the same summary
 
-_IN_TEXT = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_IN_KEYS = {**_IN_TEXT, ":": "%3A", ",": "%2C"}
 _CUT = "\n\n**Cut here: GitHub shows no more of a summary. The whole is among the files of the run.**\n"
 
 
@@ -87,12 +86,7 @@ def render_annotations(notes: Sequence[Note], file: str) -> str:
 
 def _command(note: Note, file: str) -> str:
     keys = {"file": file, **({"line": str(note.line)} if note.line else {}), "title": note.title}
-    said = ",".join(f"{key}={_escaped(value, _IN_KEYS)}" for key, value in keys.items())
-    return f"::{note.level} {said}::{_escaped(note.text, _IN_TEXT)}\n"
-
-
-def _escaped(text: str, table: Mapping[str, str]) -> str:
-    return "".join(table.get(char, char) for char in text)
+    return annotation(note.level, note.text, keys)
 
 
 def counted(verdicts: Sequence[str]) -> str:

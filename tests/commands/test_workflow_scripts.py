@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import pytest
-from workflow_files import ACTION, Machine, program, read
+from workflow_files import ACTION, ROOT, Machine, program, read
 
 GIVEN = "given"  # not a real one
 NOXFILE = 'import matrixscan.nox\n\nmatrixscan.nox.register("matrices/tiny.toml")\n'
@@ -322,6 +322,29 @@ def test_a_night_that_left_nothing_packs_all_the_same(programs, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_night_goes_on_on_another_machine(machines, tmp_path):
+    name = "py38-torch900.1-onnx900.1-ort900.1"
+
+    def night(folder):
+        machine = machines(folder, "joint")
+        (machine.folder / f"reports/joint/records/{name}.json").unlink()
+        if (tmp_path / "packed").is_dir():
+            unpacked = machine.step("nightly", "nightly", "Go on from there", STATE=str(tmp_path / "packed"))
+            assert unpacked.returncode == 0, unpacked.stderr
+        done = machine.step("nightly", "nightly", "Measure what is new", MATRIXSCAN_HISTORY="")
+        assert machine.outputs == {"code": "0"}, done.stdout + done.stderr
+        packed = str(tmp_path / "packed")
+        assert machine.step("nightly", "nightly", "Annotate the run", NAME="joint").returncode == 0
+        left = machine.step("nightly", "nightly", "Pack what the next night needs", NAME="joint", PACKED=packed)
+        assert left.returncode == 0, left.stderr
+        return done.stdout
+
+    assert f"] {name}  install" in night("first")
+    said = night("second")
+    assert "joint: nothing new" in said
+    assert "install" not in said
+
+
 @pytest.mark.parametrize("code", [0, 1, 4])
 def test_a_night_ends_with_its_own_code(programs, tmp_path, code):
     (tmp_path / "empty").mkdir()
@@ -365,6 +388,20 @@ def test_the_action_checks_pins(action, code, verdict):
     assert machine.outputs == {"verdict": verdict, "code": str(code), "reports": "/action/reports"}
     assert words[0] == "check --python 3.11 --probe=x --reports=/action/reports --format=github -- a.txt b c.txt"
     assert "said: it's" in machine.summary.read_text()
+
+
+@pytest.mark.parametrize(("torch", "verdict", "code"), [("1.11.0", "good", 0), ("1.10.0", "untested", 5)])
+def test_the_action_asks_what_comes_with_it(tmp_path, torch, verdict, code):
+    program(tmp_path / "tool/bin", "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "checkout/pins.txt").write_text(f"torch=={torch}\nonnx==1.14.1\nonnxruntime==1.16.1\n")
+    machine = Machine(tmp_path / "checkout", tmp_path, TOOL=str(tmp_path / "tool"), GITHUB_ACTION_PATH=str(ROOT))
+    step = next(step for step in read(ACTION)["runs"]["steps"] if step.get("id") == "run")
+    given = {"MATRIX": "default", **dict.fromkeys(("PROBE", "REPORTS", "ALLOWED"), "")}
+    done = machine.run(step["run"], REQUIREMENTS="pins.txt", ARGUMENTS="--python 3.8", **given)
+    assert (machine.outputs["verdict"], done.returncode) == (verdict, code), done.stdout + done.stderr
+    assert done.stdout.startswith("::")
+    assert "torch" in machine.summary.read_text()
 
 
 def test_the_action_never_calls_untested_pins_good(action):
