@@ -54,7 +54,7 @@ class Table:
     def __init__(self, space: tuple[Axis, ...], positive: Mask) -> None:
         self.space = space
         self.positive = positive
-        self.options = {index: options_of(axis) for index, axis in enumerate(space) if axis.varies}
+        self.options = {index: options_of(space[index]) for index in _distinct(space)}
         self._counts: dict[tuple[int, ...], tuple[_Counts, _Counts]] = {}
 
     def counts(self, chosen: tuple[int, ...]) -> tuple[_Counts, _Counts]:
@@ -73,6 +73,15 @@ class Table:
             summed = np.cumsum(table, axis=side, dtype=np.int32)
             table = np.take(summed, own.last + 1, axis=side) - np.take(summed, own.first, axis=side)
         return table
+
+
+def _distinct(space: Sequence[Axis]) -> list[int]:
+    """Return the axes in which rows differ, those that order them alike once: they can say nothing else."""
+    first: dict[bytes, int] = {}
+    for index, axis in enumerate(space):
+        if axis.varies:
+            first.setdefault(axis.ranks.tobytes(), index)
+    return list(first.values())
 
 
 def boxes(table: Table, asked: Asked) -> Boxes:

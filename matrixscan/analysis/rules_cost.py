@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from matrixscan.analysis.rules_space import Mask
-
 #: What a rule set costs: each rule, each bound of a rule, each counter-example. The cheapest one is chosen.
 #: One rule always beats two that do the same, and a further rule has to save three counter-examples or more.
 RULE_COST = 4
@@ -37,12 +35,12 @@ class Limits(msgspec.Struct, frozen=True):
     exceptions: int
 
 
-def limits_of(positive: Mask) -> Limits:
-    """Return what a rule set of labelled rows may have.
+def limits_of(positives: int, negatives: int) -> Limits:
+    """Return what a rule set for so many labelled rows may have.
 
     A bound has to be held by a row of the rarer label, or any rows at all could be told apart; two are always allowed.
     """
-    rarer = int(min(positive.sum(), (~positive).sum()))
+    rarer = min(positives, negatives)
     return Limits(MOST_RULES, max(2, rarer), min(rarer // ROWS_PER_EXCEPTION, MOST_EXCEPTIONS))
 
 

@@ -28,7 +28,7 @@ def search(space: tuple[Axis, ...], positive: Mask) -> Found:
     Few axes come before many, and no counter-example before some: what is found with little bounds what can be found
     with more, and mostly nothing can.
     """
-    table, limits = Table(space, positive), limits_of(positive)
+    table, limits = Table(space, positive), limits_of(int(positive.sum()), int((~positive).sum()))
     found = Found(None, (), complete=True)
     for axes in (_SMALL, MOST_AXES):
         if axes > _SMALL and found.key is not None and found.key.cost < cost_of(1, axes, 0):
