@@ -89,6 +89,7 @@ class RuleSet(msgspec.Struct, frozen=True, omit_defaults=True):
     rules: tuple[Rule, ...] = ()
     missed: tuple[str, ...] = ()  # counter-examples: no rule covers them, and one should
     wrong: tuple[str, ...] = ()  # counter-examples: a rule covers them, and should not
+    listed: tuple[str, ...] = ()  # where no rules were found: the rarer ones, if they are few
     alternatives: tuple[tuple[tuple[Half, ...], ...], ...] = ()  # other sets that are as good
     more: int = 0  # alternatives beyond those
     complete: bool = True  # it is proven that there is nothing better

@@ -19,6 +19,7 @@ _Sets = tuple[Halves, ...]
 
 #: Alternatives that are named, and boxes that are put into words to find them.
 _NAMED = 10
+_LISTED = 10
 _SHAPES = 200
 
 
@@ -42,7 +43,9 @@ def rules_of(rows: Sequence[Row], labels: Labels) -> RuleSet:
         told = None if found.key is None else _told(rows, labels, space, found, inverse=inverse)
         if told is not None:
             return told
-    return msgspec.structs.replace(plain, complete=complete)
+    rarer = labels > 0 if positives <= negatives else labels < 0
+    listed = _names(rows, rarer) if rarer.sum() <= _LISTED else ()
+    return msgspec.structs.replace(plain, complete=complete, listed=listed)
 
 
 def _told(rows: Sequence[Row], labels: Labels, space: Sequence[Axis], found: Found, *, inverse: bool) -> RuleSet | None:

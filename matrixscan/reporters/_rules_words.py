@@ -32,9 +32,9 @@ def rule_lines(prefix: str, finding: str, rules: RuleSet, depth: int, good: str 
     """
     some = rules.positives + rules.negatives
     head, details = {
-        ALWAYS: (f"{finding} in {_all(some)}; none is {good}, so that nothing can be told apart", []),
+        ALWAYS: (f"{finding} in {_all(some)}; none is {good}", []),
         NEVER: (f"{good} in {_all(some)}" if some else f"{finding}: nothing is known", []),
-        UNEXPLAINED: (_unexplained(finding, rules, good), _search(rules)),
+        UNEXPLAINED: (_unexplained(finding, rules, good), [*_listed(rules, good), *_search(rules)]),
         RULES: (_head(finding, rules), [*_counted(rules, good), *_details(rules)]),
     }[rules.state]
     yield Line(depth, prefix + head)
@@ -74,6 +74,11 @@ def _unexplained(finding: str, rules: RuleSet, good: str) -> str:
         f"{finding} in {rules.positives} combinations and {rules.negatives} are {good}: no set of at most {MOST_RULES} "
         f"rules on at most {MOST_AXES} axes each tells them apart{but}"
     )
+
+
+def _listed(rules: RuleSet, good: str) -> list[str]:
+    which = "that show it" if rules.positives <= rules.negatives else f"that are {good}"
+    return [f"those {which}: {_named(rules.listed)}"] if rules.listed else []
 
 
 def _head(finding: str, rules: RuleSet) -> str:
