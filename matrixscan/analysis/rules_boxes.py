@@ -137,21 +137,23 @@ def _worth(table: Table, asked: Asked, chosen: tuple[int, ...]) -> tuple[Ints, I
     return places[keep], bounds[keep]
 
 
-def _settled(places: Ints, options: Sequence[Options], positive: _Counts, negative: _Counts) -> Mask:
-    """Return which boxes can neither be widened nor be tightened for nothing."""
-    right, wrong = positive[tuple(places.T)], negative[tuple(places.T)]
-    keep = np.ones(len(places), np.bool_)
-    for column, own in enumerate(options):
-        for wider, tighter in zip(own.wider, own.tighter, strict=True):
-            for steps, narrows in ((wider, False), (tighter, True)):
-                numbers = steps[places[:, column]]
-                there = tuple(numbers if side == column else places[:, side] for side in range(len(options)))
+def _settled(places: Ints, options: Sequence[Options], positive: _Counts, negative: _Counts) -> Ints:
+    """Return which boxes can neither be widened nor be tightened for nothing; each step is asked of those left only."""
+    left = np.arange(len(places))
+    for narrows in (False, True):
+        for column, own in enumerate(options):
+            for steps in own.tighter if narrows else own.wider:
+                here = places[left]
+                numbers = steps[here[:, column]]
+                there = here.copy()
+                there[:, column] = numbers
+                at, to = tuple(here.T), tuple(there.T)
                 if narrows:
-                    worse = (positive[there] == right) & (negative[there] < wrong)
+                    worse = (positive[to] == positive[at]) & (negative[to] < negative[at])
                 else:
-                    worse = negative[there] == wrong
-                keep &= (numbers < 0) | ~worse
-    return keep
+                    worse = negative[to] == negative[at]
+                left = left[(numbers < 0) | ~worse]
+    return left
 
 
 def _packed(positive: Mask, found: dict[bytes, tuple[int, list[Box]]]) -> Boxes:

@@ -84,7 +84,8 @@ def rules_file(book: Rulebook, matrix: str) -> RulesFile:
 
 def rules_text(book: Rulebook, matrix: str) -> str:
     """Return rules.json."""
-    return layout(msgspec.to_builtins(rules_file(book, matrix)), lines=_LINES) + "\n"
+    plain = msgspec.json.decode(msgspec.json.encode(rules_file(book, matrix)))
+    return layout(plain, lines=_LINES) + "\n"
 
 
 def rules_of_json(text: bytes) -> RulesFile:

@@ -11,7 +11,7 @@ import numpy as np
 from matrixscan.analysis.rules import ALWAYS, NEVER, RULES, UNEXPLAINED, Half, Labels, Row, Rule, RuleSet
 from matrixscan.analysis.rules_boxes import Box
 from matrixscan.analysis.rules_search import Found, search
-from matrixscan.analysis.rules_space import Axis, Mask, space_of
+from matrixscan.analysis.rules_space import Axis, Mask, space_of, subspace
 from matrixscan.analysis.rules_state import Halves, halves_of, preference, state_rule
 from matrixscan.matrix.ids import combination_id
 
@@ -23,24 +23,26 @@ _LISTED = 10
 _SHAPES = 200
 
 
-def rules_of(rows: Sequence[Row], labels: Labels) -> RuleSet:
+def rules_of(rows: Sequence[Row], labels: Labels, space: tuple[Axis, ...] | None = None) -> RuleSet:
     """Return the cheapest rules that tell positive from negative rows.
 
     Args:
         rows: Axis -> version; an axis a combination does not have is absent.
         labels: Of each row: 1 shows the finding, -1 is good, 0 says nothing.
+        space: Of the rows, if it is known.
     """
+    space = space_of(rows) if space is None else space
     positives, negatives = int((labels > 0).sum()), int((labels < 0).sum())
     plain = RuleSet(UNEXPLAINED, positives, negatives, len(rows) - positives - negatives)
     if not positives or not negatives:
         return msgspec.structs.replace(plain, state=ALWAYS if positives else NEVER)
-    said = np.flatnonzero(labels)
-    space = space_of([rows[index] for index in said])
+    said = labels != 0
+    own = subspace(space, said)
     complete = True
     for inverse in (False, True):
-        found = search(space, (labels[said] > 0) != inverse)
+        found = search(own, (labels[said] > 0) != inverse)
         complete &= found.complete
-        told = None if found.key is None else _told(rows, labels, space, found, inverse=inverse)
+        told = None if found.key is None else _told(rows, labels, (space, own), found, inverse=inverse)
         if told is not None:
             return told
     rarer = labels > 0 if positives <= negatives else labels < 0
@@ -48,15 +50,17 @@ def rules_of(rows: Sequence[Row], labels: Labels) -> RuleSet:
     return msgspec.structs.replace(plain, complete=complete, listed=listed)
 
 
-def _told(rows: Sequence[Row], labels: Labels, space: Sequence[Axis], found: Found, *, inverse: bool) -> RuleSet | None:
+def _told(
+    rows: Sequence[Row], labels: Labels, spaces: tuple[Sequence[Axis], Sequence[Axis]], found: Found, *, inverse: bool
+) -> RuleSet | None:
     """Return the preferred one of equally good sets, with the others beside it; None where it rests on nothing."""
     words = {}
     for shapes in {shapes for chosen in found.sets for shapes in chosen}:
-        named = {halves_of(space, box) for box in shapes[:_SHAPES]}
+        named = {halves_of(spaces[1], box) for box in shapes[:_SHAPES]}
         words[shapes] = sorted(named, key=preference)
     sets = [_in_order(tuple(words[shapes][0] for shapes in chosen)) for chosen in found.sets]
     first = min(sets, key=_set_preference)
-    made = state_rules(first, rows, labels, inverse=inverse)
+    made = state_rules(first, rows, labels, spaces[0], inverse=inverse)
     if made is None:
         return None
     chosen = found.sets[sets.index(first)]
@@ -96,24 +100,27 @@ def _replaces(halves: Halves, allowed: Sequence[set[Half]]) -> bool:
     )
 
 
-def state_rules(sets: Sequence[Halves], rows: Sequence[Row], labels: Labels, *, inverse: bool = False) -> RuleSet | None:
+def state_rules(
+    sets: Sequence[Halves], rows: Sequence[Row], labels: Labels, space: Sequence[Axis], *, inverse: bool = False
+) -> RuleSet | None:
     """Return rules with their counts on labelled rows; None where a bound of them is held by no row.
 
     Args:
         sets: The bounds of each rule.
         rows: All rows.
         labels: As in `rules_of`.
+        space: Of the rows.
         inverse: The rules say where the finding is not.
     """
     said, wanted = labels != 0, (labels > 0) != inverse
-    everything = space_of(rows)
     rules: list[Rule] = []
+    covered = np.zeros(len(rows), np.bool_)
     for halves in sets:
-        rule = state_rule(halves, rows, said, wanted, everything)
-        if rule is None:
+        stated = state_rule(halves, space, said, wanted)
+        if stated is None:
             return None
-        rules.append(rule)
-    covered = np.array([any(rule.covers(row) for rule in rules) for row in rows], np.bool_)
+        rules.append(stated[0])
+        covered |= stated[1]
     positives, negatives = int((labels > 0).sum()), int((labels < 0).sum())
     return RuleSet(
         state=RULES,

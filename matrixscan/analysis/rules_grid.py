@@ -12,7 +12,7 @@ from matrixscan.analysis.grid_verdicts import judge_grid
 from matrixscan.analysis.judge import BAD, BAD_OUTCOMES, GOOD
 from matrixscan.analysis.rules import NEVER, RULES, Labels, RuleSet, labels_of
 from matrixscan.analysis.rules_find import rules_of, state_rules
-from matrixscan.analysis.rules_space import Mask
+from matrixscan.analysis.rules_space import Mask, space_of
 from matrixscan.harness.protocol import STAGES
 
 #: The finding of a verdict, whatever the words of it.
@@ -87,6 +87,7 @@ class _Explainer:
     def __init__(self, grid: Grid, *, every_lane: bool) -> None:
         self._grid = grid
         self._every_lane = every_lane
+        self._space = space_of(grid.rows)
         self._verdicts = judge_grid(grid)
         self._usable = grid.codes[:, 0] == OK
         self._bad = np.array([outcome in BAD_OUTCOMES for outcome in grid.outcomes])
@@ -141,13 +142,15 @@ class _Explainer:
     def _again(self, rules: RuleSet, labels: Labels) -> RuleSet | None:
         """Return rules with their counts in another lane, where they hold without any counter-example."""
         sets = [rule.halves for rule in rules.rules]
-        made = state_rules(sets, self._grid.rows, labels, inverse=rules.inverse)
-        return made if made is not None and not made.exceptions and made.positives and made.negatives else None
+        if not (labels > 0).any() or not (labels < 0).any():
+            return None
+        made = state_rules(sets, self._grid.rows, labels, self._space, inverse=rules.inverse)
+        return made if made is not None and not made.exceptions else None
 
     def _rules(self, labels: Labels) -> RuleSet:
         key = labels.tobytes()
         if key not in self._known:
-            self._known[key] = rules_of(self._grid.rows, labels)
+            self._known[key] = rules_of(self._grid.rows, labels, self._space)
         return self._known[key]
 
     def _lane(self, columns: Sequence[int], finding: str) -> Labels:

@@ -25,11 +25,27 @@ class Found(msgspec.Struct, frozen=True):
 def search(space: tuple[Axis, ...], positive: Mask) -> Found:
     """Return the cheapest rule sets for the positive rows; `space` is that of the labelled rows.
 
+    The cheapest ones of all if they have no more counter-examples than are allowed; else the cheapest ones without any.
+    A set that is cheapest only among those allowed holds a rule that is there to stay below a number.
+    """
+    table, limits = Table(space, positive), limits_of(int(positive.sum()), int((~positive).sum()))
+    found = _search(table, limits, Found(None, (), complete=True))
+    if found.key is None or not found.key.exceptions:
+        return found
+    more = (found.key.cost - 1 - _LEAST) // EXCEPTION_COST
+    if more > limits.exceptions:
+        beyond = _search(table, msgspec.structs.replace(limits, exceptions=more), found)
+        if beyond.key != found.key:
+            return _search(table, msgspec.structs.replace(limits, exceptions=0), Found(None, (), beyond.complete))
+    return found
+
+
+def _search(table: Table, limits: Limits, found: Found) -> Found:
+    """Return the cheapest sets within limits; what is known already is `found`.
+
     Few axes come before many, and no counter-example before some: what is found with little bounds what can be found
     with more, and mostly nothing can.
     """
-    table, limits = Table(space, positive), limits_of(int(positive.sum()), int((~positive).sum()))
-    found = Found(None, (), complete=True)
     for axes in (_SMALL, MOST_AXES):
         if axes > _SMALL and found.key is not None and found.key.cost < cost_of(1, axes, 0):
             break

@@ -73,6 +73,19 @@ def space_of(rows: Sequence[Mapping[str, str]]) -> tuple[Axis, ...]:
     return tuple(found)
 
 
+def subspace(space: Sequence[Axis], rows: Mask) -> tuple[Axis, ...]:
+    """Return the space of some of the rows; what none of them has is gone."""
+    found = []
+    for axis in space:
+        ranks = axis.ranks[rows]
+        kept = np.unique(ranks[ranks > 0])
+        numbers = np.zeros(axis.newest + 1, np.intp)
+        numbers[kept] = np.arange(1, len(kept) + 1)
+        if len(kept):
+            found.append(Axis(axis.name, tuple(axis.versions[rank - 1] for rank in kept), numbers[ranks]))
+    return tuple(found)
+
+
 def options_of(axis: Axis) -> Options:
     """Return every condition on an axis: absent, present, and every interval of its versions."""
     top = axis.newest

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 
 import numpy as np
 
-from matrixscan.analysis.rules import ABSENT, BEFORE, PRESENT, SINCE, Bound, Half, Rule, Row
+from matrixscan.analysis.grid import version_order
+from matrixscan.analysis.rules import ABSENT, BEFORE, PRESENT, SINCE, Bound, Half, Rule
 from matrixscan.analysis.rules_boxes import Box
 from matrixscan.analysis.rules_cost import MOST_AXES
 from matrixscan.analysis.rules_space import Axis, Mask, axis_rank
@@ -74,32 +76,37 @@ def preference(halves: Halves) -> tuple[object, ...]:
     return (len(axes), tuple(map(axis_rank, axes)), presence, halves)
 
 
-def state_rule(
-    halves: Halves, rows: Sequence[Row], said: Mask, wanted: Mask, everything: Sequence[Axis]
-) -> Rule | None:
-    """Return a rule with what was tested beside its bounds; None where some bound has no row to hold it.
+def state_rule(halves: Halves, space: Sequence[Axis], said: Mask, wanted: Mask) -> tuple[Rule, Mask] | None:
+    """Return a rule with what was tested beside its bounds, and which rows it covers.
+
+    None where some bound has no row to hold it.
 
     Args:
         halves: Its bounds.
-        rows: All rows.
+        space: Of all rows.
         said: Which of them have a label.
         wanted: Which of them the rule should cover.
-        everything: The space of all rows.
     """
-    sides = [np.array([half.holds(row) for row in rows], np.bool_) & said for half in halves]
+    sides = [half_mask(half, space) for half in halves]
     bounds = []
     for place, half in enumerate(halves):
-        within = said.copy()
-        for other, side in enumerate(sides):
-            if other != place:
-                within &= side
+        within = np.logical_and.reduce([said, *(side for other, side in enumerate(sides) if other != place)])
         others = {other.axis for index, other in enumerate(halves) if index != place}
-        bound = _bound(half, within, sides[place], everything, others)
+        bound = _bound(half, within, sides[place], space, others)
         if bound is None:
             return None
         bounds.append(bound)
-    covered = np.logical_and.reduce([said, *sides])
-    return Rule(tuple(bounds), int((covered & wanted).sum()), int((covered & ~wanted).sum()))
+    covered: Mask = np.logical_and.reduce([said, *sides])
+    return Rule(tuple(bounds), int((covered & wanted).sum()), int((covered & ~wanted).sum())), covered
+
+
+def half_mask(half: Half, space: Sequence[Axis]) -> Mask:
+    """Return which rows are on a side; `Half.holds` for all of them at once."""
+    axis = next(axis for axis in space if axis.name == half.axis)
+    if half.sign in {ABSENT, PRESENT}:
+        return (axis.ranks == 0) == (half.sign == ABSENT)
+    older = bisect.bisect_left(axis.versions, version_order(half.version), key=version_order)
+    return axis.ranks > older if half.sign == SINCE else (axis.ranks > 0) & (axis.ranks <= older)
 
 
 def _bound(half: Half, within: Mask, side: Mask, everything: Sequence[Axis], others: set[str]) -> Bound | None:

@@ -11,6 +11,7 @@ from matrixscan.analysis.rules_cost import MOST_AXES, MOST_RULES, limits_of
 
 _MOST_NAMED = 8
 _MOST_ALTERNATIVES = 3
+_BOTH = 2
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -64,7 +65,9 @@ def _exceptions(rules: RuleSet) -> str:
 
 
 def _all(number: int) -> str:
-    return "the only combination that says something" if number == 1 else f"all {number} combinations that say something"
+    if number == 1:
+        return "the only combination that says something"
+    return f"{'both' if number == _BOTH else f'all {number}'} combinations that say something"
 
 
 def _unexplained(finding: str, rules: RuleSet, good: str) -> str:

@@ -138,14 +138,26 @@ def limits(seen):
 def exhaustive(rows, seen, allowed=None):
     """Return the least key of all rule sets, and what each set with that key covers, as bit masks of rows.
 
+    The cheapest of all if it has no more exceptions than allowed, else the cheapest without any.
+    """
+    most_bounds, most_exceptions = limits(seen)
+    most_exceptions = most_exceptions if allowed is None else allowed
+    positive = sum(1 << index for index, said in enumerate(seen) if said)
+    boxes = _boxes(rows)
+    found = _least(boxes, positive, most_bounds, most_exceptions, None)
+    if found[0] is None or not found[0][1]:
+        return found
+    cheaper = _least(boxes, positive, most_bounds, len(rows), found[0][0] - 1)
+    return found if cheaper[0] is None else _least(boxes, positive, most_bounds, 0, None)
+
+
+def _least(boxes, positive, most_bounds, most_exceptions, most_cost):
+    """Return the least key and the covers that have it.
+
     Every rule set either covers the first row that should be covered and is not yet, or gives it up: both are tried,
     with every box there is.
     """
-    most_bounds, most_exceptions = limits(seen)
-    if allowed is not None:
-        most_exceptions = allowed
-    positive = sum(1 << index for index, said in enumerate(seen) if said)
-    boxes = [(cover, bounds) for cover, bounds in _boxes(rows).items()
+    boxes = [(cover, bounds) for cover, bounds in boxes.items()
              if cover & positive and (cover & ~positive).bit_count() <= most_exceptions]  # fmt: skip
     best = [None, set()]
 
@@ -155,8 +167,8 @@ def exhaustive(rows, seen, allowed=None):
         if wrong + given_up.bit_count() > most_exceptions or bounds > most_bounds:
             return
         total = wrong + missing.bit_count()
-        if rules and total <= most_exceptions:
-            found = key(rules, bounds, total)
+        found = key(rules, bounds, total)
+        if rules and total <= most_exceptions and (most_cost is None or found[0] <= most_cost):
             if best[0] is None or found < best[0]:
                 best[:] = found, {covered}
             elif found == best[0]:
@@ -164,7 +176,8 @@ def exhaustive(rows, seen, allowed=None):
         open_rows = missing & ~given_up
         if not open_rows or rules == MOST_RULES:
             return
-        if best[0] is not None and key(rules + 1, bounds + 1, wrong + given_up.bit_count())[0] > best[0][0]:
+        ceiling = most_cost if best[0] is None else best[0][0]
+        if ceiling is not None and key(rules + 1, bounds + 1, wrong + given_up.bit_count())[0] > ceiling:
             return
         row = open_rows & -open_rows
         for cover, cost in boxes:

@@ -170,6 +170,17 @@ def test_what_a_further_rule_saves_decides_whether_there_is_one():
     assert (len(line.rules), line.exceptions) == (2, 0)
 
 
+def test_no_rule_is_made_up_to_get_below_the_number_of_exceptions_that_is_allowed():
+    """Nine cells are flipped and eight are allowed: a rule for one of them would say something about noise."""
+    rows = wide(20)
+    flipped = [rows[place] for place in (7, 29, 55, 92, 131, 168, 214, 263, 301)]
+    assert limits_of(200, 200).exceptions == 8
+    nine = told(rows, lambda row: newer(row, "torch", "2.10.0") != (row in flipped))
+    assert nine.state == UNEXPLAINED
+    eight = told(rows, lambda row: newer(row, "torch", "2.10.0") != (row in flipped[:8]))
+    assert (words(eight), eight.exceptions) == (["torch >= 2.10.0"], 8)
+
+
 @pytest.mark.parametrize(
     ("positives", "negatives", "limits"),
     [(1, 3, (3, 2, 0)), (2, 2, (3, 2, 0)), (9, 500, (3, 9, 0)), (10, 11, (3, 10, 1)), (400, 400, (3, 400, 8))],
@@ -181,10 +192,10 @@ def test_few_rows_allow_few_bounds_and_no_exception(positives, negatives, limits
 def test_a_rule_can_be_asked_of_other_rows():
     halves = ((Half("torch", ">=", "2.1.0"),),)
     some = [row for row in GRID if row["onnxruntime"] == "1.15.0"]
-    made = state_rules(halves, some, labels_of([newer(row, "torch", "2.1.0") for row in some],
-                                               [not newer(row, "torch", "2.1.0") for row in some]))  # fmt: skip
+    newest = [newer(row, "torch", "2.1.0") for row in some]
+    made = state_rules(halves, some, labels_of(newest, [not new for new in newest]), space_of(some))
     assert (made.right, made.exceptions, made.few) == (3, 0, len(some) < FEW)
-    assert state_rules(halves, some[:2], labels_of([True, True], [False, False])) is None
+    assert state_rules(halves, some[:2], labels_of([True, True], [False, False]), space_of(some[:2])) is None
 
 
 ROWS = [

@@ -33,6 +33,11 @@ def published_grid(folder):
 
 
 @functools.cache
+def flips_of(folder):
+    return flips(published_grid(folder).grid)
+
+
+@functools.cache
 def book_of(folder):
     published = published_grid(folder)
     return rulebook(published.grid, [str(probe) for probe in published.about.get("judged", ())])
@@ -193,7 +198,7 @@ def test_every_flip_of_campplus_is_stated_by_a_rule(folder, probe):
         told = next((told for told in own if lane in map(str, told.lanes)), own[0])
         finding = FindingRules(probe, "published", "bad", (), 0)
         labels = {axes: label(row, finding, [lane]) for axes, row in rows.items()}
-        for one, other in changes(grid, labels, lane, probe):
+        for one, other in changes(folder, labels, lane, probe):
             assert told.rules.state == "rules"
             for axes in (one, other):
                 right = told.rules.predicts(dict(axes)) == (labels[axes] > 0)
@@ -202,9 +207,9 @@ def test_every_flip_of_campplus_is_stated_by_a_rule(folder, probe):
     assert found
 
 
-def changes(grid, labels, lane, probe):
+def changes(folder, labels, lane, probe):
     """Yield neighbours of which a lane is good in one and bad in the other."""
-    for flip in flips(grid):
+    for flip in flips_of(folder):
         key = f"{flip.exporter}/opset{flip.opset}/{flip.precision}/{flip.runner}"
         pair = [frozenset({**flip.at, flip.axis: version}.items()) for version in (flip.from_, flip.to)]
         if (flip.probe, flip.variant, key) == (probe, "published", lane) and labels[pair[0]] * labels[pair[1]] < 0:
