@@ -7,11 +7,11 @@ chosen. Rows that are neither positive nor negative say nothing, and nothing is 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from matrixscan.analysis.grid import version_order
 
@@ -31,7 +31,7 @@ FEW = 10
 
 
 class Half(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """A bound: `torch >= 2.4.0`, `onnxruntime < 1.20.0`, `onnxscript absent`. A row without the axis is below nothing."""
+    """A bound: `torch >= 2.4.0`, `onnx < 1.20.0`, `onnxscript absent`. A row without the axis is below nothing."""
 
     axis: str
     sign: str
@@ -125,8 +125,6 @@ def conjunction(halves: Iterable[Half]) -> str:
     return " and ".join(parts)
 
 
-
-
-def labels_of(positive: Sequence[bool], negative: Sequence[bool]) -> Labels:
+def labels_of(positive: ArrayLike, negative: ArrayLike) -> Labels:
     """Return labels; what is both is neither."""
     return np.asarray(positive, np.int8) - np.asarray(negative, np.int8)

@@ -133,8 +133,8 @@ def _worth(table: Table, asked: Asked, chosen: tuple[int, ...]) -> tuple[Ints, I
         rest = EXCEPTION_COST * (int(table.positive.sum()) - positive[at])
         keep &= alone + np.minimum(rest, cost_of(1, 1, 0)) <= asked.cost
     places, bounds = places[keep], bounds[keep]
-    keep = _settled(places, options, positive, negative)
-    return places[keep], bounds[keep]
+    left = _settled(places, options, positive, negative)
+    return places[left], bounds[left]
 
 
 def _settled(places: Ints, options: Sequence[Options], positive: _Counts, negative: _Counts) -> Ints:

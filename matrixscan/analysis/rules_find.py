@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 
 from matrixscan.analysis.rules import ALWAYS, NEVER, RULES, UNEXPLAINED, Half, Labels, Row, Rule, RuleSet
-from matrixscan.analysis.rules_boxes import Box
 from matrixscan.analysis.rules_search import Found, search
 from matrixscan.analysis.rules_space import Axis, Mask, space_of, subspace
 from matrixscan.analysis.rules_state import Halves, halves_of, preference, state_rule
@@ -86,11 +85,11 @@ def _rewordings(words: Sequence[Sequence[Halves]], made: RuleSet) -> list[_Sets]
     """Return the set with one rule in other words, unless those only put one bound in the place of another."""
     first = tuple(each[0] for each in words)
     replaceable = {bound.half: {bound.half, *bound.instead} for rule in made.rules for bound in rule.bounds}
-    found = []
+    found: list[_Sets] = []
     for place, each in enumerate(words):
-        for other in each[1:]:
-            if not _replaces(other, [replaceable.get(half, {half}) for half in first[place]]):
-                found.append(_in_order((*first[:place], other, *first[place + 1 :])))
+        allowed = [replaceable.get(half, {half}) for half in first[place]]
+        others = [other for other in each[1:] if not _replaces(other, allowed)]
+        found += [_in_order((*first[:place], other, *first[place + 1 :])) for other in others]
     return found
 
 
@@ -135,4 +134,4 @@ def state_rules(
 
 
 def _names(rows: Sequence[Row], which: Mask) -> tuple[str, ...]:
-    return tuple(combination_id(rows[index]) for index in np.flatnonzero(which))
+    return tuple(combination_id(rows[index]) for index in np.flatnonzero(which).tolist())

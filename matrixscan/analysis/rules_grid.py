@@ -1,4 +1,4 @@
-"""Which rows of a grid show which finding of which probe, and the rules for each: whole, and by lane where lanes differ."""
+"""Which rows of a grid show which finding, and the rules for it: of a whole probe, and by lane where lanes differ."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ class Axis(msgspec.Struct, frozen=True, eq=False):
 class Options(msgspec.Struct, frozen=True, eq=False):
     """Every condition on one axis as first and last rank; number 0 is no condition.
 
-    `wider` holds for each of them the next wider ones, `tighter` the next narrower ones without one bound more; -1 where
-    there is none.
+    `wider` holds for each of them the next wider ones, `tighter` the next narrower ones without one bound more; -1
+    where there is none.
     """
 
     first: Ints
@@ -96,10 +96,10 @@ def options_of(axis: Axis) -> Options:
         for last in range(first, top + 1):
             found.setdefault((first, last), max(1, (first > 1) + (last < top)))
     places = {pair: index for index, pair in enumerate(found)}
-    first, last = np.array(list(found), np.intp).reshape(-1, 2).T
+    pairs = np.array(list(found), np.intp).reshape(-1, 2)
     return Options(
-        first,
-        last,
+        pairs[:, 0],
+        pairs[:, 1],
         np.array(list(found.values()), np.intp),
         _places(places, [_wider(pair, axis) for pair in found]),
         _places(places, [_tighter(pair, axis) for pair in found]),

@@ -104,7 +104,7 @@ def half_mask(half: Half, space: Sequence[Axis]) -> Mask:
     """Return which rows are on a side; `Half.holds` for all of them at once."""
     axis = next(axis for axis in space if axis.name == half.axis)
     if half.sign in {ABSENT, PRESENT}:
-        return (axis.ranks == 0) == (half.sign == ABSENT)
+        return axis.ranks == 0 if half.sign == ABSENT else axis.ranks > 0
     older = bisect.bisect_left(axis.versions, version_order(half.version), key=version_order)
     return axis.ranks > older if half.sign == SINCE else (axis.ranks > 0) & (axis.ranks <= older)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from matrixscan.analysis.rules import ALWAYS, NEVER, RULES, UNEXPLAINED, Bound, Rule, RuleSet, conjunction
+from matrixscan.analysis.rules import ALWAYS, NEVER, RULES, UNEXPLAINED, Bound, RuleSet, conjunction
 from matrixscan.analysis.rules_cost import MOST_AXES, MOST_RULES, limits_of
 
 _MOST_NAMED = 8
@@ -104,9 +104,12 @@ def _counted(rules: RuleSet, good: str) -> Iterator[str]:
 
 def _details(rules: RuleSet) -> Iterator[str]:
     bounds = list(dict.fromkeys(bound for rule in rules.rules for bound in rule.bounds))
-    gaps = [_gap(bound) for bound in bounds if bound.inside]
+    gaps = dict.fromkeys(_gap(bound) for bound in bounds if bound.inside and not bound.silent)
     if gaps:
-        yield f"nothing tested between {'; '.join(dict.fromkeys(gaps))}"
+        yield f"nothing tested between {'; '.join(gaps)}"
+    for bound in bounds:
+        if bound.silent:
+            yield f"nothing known between {_gap(bound)}: {_named(bound.silent)} say{'s' if len(bound.silent) == 1 else ''} nothing there"
     for bound in bounds:
         if bound.instead:
             yield f"{_or(list(map(str, bound.instead)))} would do as well as {bound.half}: they moved together here"
@@ -122,8 +125,7 @@ def _details(rules: RuleSet) -> Iterator[str]:
 
 def _gap(bound: Bound) -> str:
     older, newer = (bound.outside, bound.inside) if bound.half.sign == ">=" else (bound.inside, bound.outside)
-    silent = f" ({', '.join(bound.silent)} elsewhere)" if bound.silent else ""
-    return f"{bound.half.axis} {older} and {newer}{silent}"
+    return f"{bound.half.axis} {older} and {newer}"
 
 
 def _set(rules: Sequence[Sequence[object]]) -> str:

@@ -62,7 +62,7 @@ def plant(seed):
     Nothing in them is idle: every bound matters, and every rule is the only one to cover a few places. Whether that can
     still be seen through gaps and noise is not asked here.
     """
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311
     count, number = dice.choice((1, 2, 2, 3, 3)), dice.choice((1, 1, 2, 2, 3))
     while True:
         names = AXES[:count]

@@ -1,4 +1,5 @@
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ GRID = [{"torch": torch, "onnxruntime": ort} for torch in TORCH for ort in ORT]
 
 def told(rows, shows, known=None):
     known = [True] * len(rows) if known is None else known
-    return rules_of(rows, np.array([(1 if shows(row) else -1) * say for row, say in zip(rows, known, strict=True)], np.int8))
+    return rules_of(
+        rows, np.array([(1 if shows(row) else -1) * say for row, say in zip(rows, known, strict=True)], np.int8)
+    )
 
 
 def words(found):
@@ -102,7 +105,8 @@ def test_whether_an_axis_is_there_is_a_condition():
 
 def test_several_rules():
     def shows(row):
-        return not newer(row, "torch", "2.0.0") or newer(row, "torch", "2.9.0") and newer(row, "onnxruntime", "1.17.0")
+        new = newer(row, "torch", "2.9.0") and newer(row, "onnxruntime", "1.17.0")
+        return new or not newer(row, "torch", "2.0.0")
 
     assert words(told(GRID, shows)) == ["torch < 2.0.0", "torch >= 2.9.0 and onnxruntime >= 1.17.0"]
 
@@ -241,9 +245,7 @@ def test_with_exceptions_allowed_none_is_cheaper_either(table, allowed):
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules_search, "limits_of", lambda *counts: Limits(3, limits_of(*counts).bounds, allowed))
-        found = rules_search.search(
-            space_of([row for row, _ in known]), np.array([shown for _, shown in known])
-        )
+        found = rules_search.search(space_of([row for row, _ in known]), np.array([shown for _, shown in known]))
     least = exhaustive([row for row, _ in known], [shown for _, shown in known], allowed)[0]
     own = None if found.key is None else (found.key.cost, found.key.exceptions, found.key.rules, found.key.bounds)
     assert own == least
@@ -268,8 +270,38 @@ def test_alternatives_say_the_same_of_every_known_row():
         found = told(rows, lambda row, shows=shows: shows[TORCH.index(row["torch"])])
         for bound in (bound for rule in found.rules for bound in rule.bounds):
             for instead in bound.instead:
-                replaced = [
-                    [instead if half == bound.half else half for half in rule.halves] for rule in found.rules
-                ]
+                replaced = [[instead if half == bound.half else half for half in rule.halves] for rule in found.rules]
                 said = [any(all(half.holds(row) for half in rule) for rule in replaced) for row in rows]
                 assert said == [any(rule.covers(row) for rule in found.rules) for row in rows]
+
+
+def eras():
+    """Return rows of the size and the confoundings of matrices/eras.toml."""
+    torches = ["1.11.0", "1.12.1", "1.13.1", *(f"2.{minor}.0" for minor in range(16))]
+    rows = []
+    for age, torch in enumerate(torches):
+        own = f"1.{11 + age // 2}.0"
+        rows += [{"python": "3.10", "torch": torch, "onnx": onnx, "onnxruntime": f"1.{ort}.0"}
+                 for onnx in (own, "1.23.0") for ort in range(15, 24)]  # fmt: skip
+        for ort in range(15, 32) if age > 1 else ():
+            newest = {"python": "3.11", "torch": torch, "onnxruntime": f"1.{ort}.0"}
+            rows.append(newest | {"onnx": "1.23.0", "onnxscript": "0.7.0"})
+            rows.append(newest | {"onnx": own} | ({"onnxscript": f"0.{(age - 10) // 2}.0"} if age > 9 else {}))
+    return rows
+
+
+@pytest.mark.parametrize("flipped", [0, 4])
+def test_a_grid_of_the_size_of_eras_is_explained_in_seconds(flipped):
+    rows = eras()
+    assert len(rows) == 920
+
+    def shows(row):
+        old = not newer(row, "onnxruntime", "1.20.0")
+        return (newer(row, "torch", "2.0.0") and old) or not newer(row, "torch", "1.13.1")
+
+    noise = rows[100:900:200][:flipped]
+    started = time.process_time()
+    found = told(rows, lambda row: shows(row) != (row in noise))
+    assert time.process_time() - started < 30
+    assert words(found) == ["torch < 1.13.1", "torch >= 2.0.0 and onnxruntime < 1.20.0"]
+    assert (found.exceptions, found.complete) == (flipped, True)

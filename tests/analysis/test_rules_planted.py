@@ -97,8 +97,11 @@ def test_most_sets_are_identifiable_and_the_page_says_how_many(told):
     noisy = sum(bool(each.planted.flipped) for each in own)
     three = sum(any(len(rule) == 3 for rule in each.planted.rules) for each in own)
     several = sum(len(each.planted.rules) > 1 for each in own)
-    words = f"{len(own)} of {SETS} are identifiable; {noisy} of these with noise, {three} with a rule of three axes, {several} of several rules"
-    print(words)
+    words = (
+        f"{len(own)} of {SETS} are identifiable; {noisy} of these with noise, {three} with a rule of three axes, "
+        f"{several} of several rules"
+    )
+    print(words)  # noqa: T201  the figure, for -s
     assert len(own) > 0.8 * SETS
     assert min(noisy, three, several) > 0.1 * SETS
     assert words in re.sub(r"\s+", " ", PAGE.read_text(encoding="utf-8"))

@@ -162,7 +162,8 @@ def check_bound(bound, others, rows, labels):
     other = [Version(row[axis]) for row in outside if axis in row]
     near, far = (min(own), max(other)) if bound.half.sign == ">=" else (max(own), min(other))
     assert (Version(bound.inside), Version(bound.outside)) == (near, far)
-    between = {Version(row[axis]) for row in rows if axis in row and min(near, far) < Version(row[axis]) < max(near, far)}
+    every = {Version(row[axis]) for row in rows if axis in row}
+    between = {version for version in every if min(near, far) < version < max(near, far)}
     assert {Version(version) for version in bound.silent} == between
 
 
@@ -231,7 +232,7 @@ def test_the_flips_of_campplus_in_the_field_report_are_the_bounds_of_its_rule():
 
 
 def test_the_tables_of_a_factored_scan_give_the_labels_of_its_records():
-    """The plain derivation above reads a factored scan through its grid; here is that the grid says what records say."""
+    """The plain derivation above reads a factored scan through its grid; here: the grid says what records say."""
     records = [record for record in samples() if record.cases]
     grid = trusted_tables(*tables(records)).grid
     for one, other in zip(sorted(of_grid(grid), key=str), sorted(map(of_record, records), key=str), strict=True):
