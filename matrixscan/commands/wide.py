@@ -29,8 +29,8 @@ from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
 from matrixscan.reporters._grid_why import render_whys
 from matrixscan.reporters._markdown import escape
-from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.reporters._rules import render_markdown
+from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.files import write_atomically
 from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
 from matrixscan.store.published import CASES

@@ -109,7 +109,8 @@ def _details(rules: RuleSet) -> Iterator[str]:
         yield f"nothing tested between {'; '.join(gaps)}"
     for bound in bounds:
         if bound.silent:
-            yield f"nothing known between {_gap(bound)}: {_named(bound.silent)} say{'s' if len(bound.silent) == 1 else ''} nothing there"
+            say = "says" if len(bound.silent) == 1 else "say"
+            yield f"nothing known between {_gap(bound)}: {_named(bound.silent)} {say} nothing there"
     for bound in bounds:
         if bound.instead:
             yield f"{_or(list(map(str, bound.instead)))} would do as well as {bound.half}: they moved together here"
