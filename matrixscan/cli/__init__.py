@@ -19,6 +19,7 @@ _MODULES = (
     "authoring",
     "bisecting",
     "checking",
+    "explaining",
     "failing",
     "recommending",
     "scanning",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matrixscan.commands.checking import check
     from matrixscan.commands.concluding import conclude
     from matrixscan.commands.diagnosing import Diagnosed, describe_diagnoses, diagnose
+    from matrixscan.commands.explaining import explain
     from matrixscan.commands.joint import tasks
     from matrixscan.commands.judging import judge, rule_of
     from matrixscan.commands.locking import lock
@@ -49,6 +50,7 @@ __all__ = [
     "describe_plan",
     "diagnose",
     "examine_all",
+    "explain",
     "forget",
     "import_history",
     "init",
@@ -92,6 +94,7 @@ _HOMES = {
     "describe_diagnoses": "diagnosing",
     "diagnose": "diagnosing",
     "Diagnosed": "diagnosing",
+    "explain": "explaining",
     "tasks": "joint",
     "rule_of": "judging",
     "judge": "judging",

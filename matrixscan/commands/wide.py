@@ -13,6 +13,8 @@ from matrixscan.analysis.flips import flips
 from matrixscan.analysis.grid_evidence import experience_of
 from matrixscan.analysis.grid_files import Published, read_published
 from matrixscan.analysis.grid_why import grid_whys, with_blame
+from matrixscan.analysis.rules_file import rules_text
+from matrixscan.analysis.rules_grid import rulebook
 from matrixscan.commands.factored import side_record, sides_of
 from matrixscan.commands.request import Plans, measured_places
 from matrixscan.commands.wide_index import wide_index_text
@@ -27,6 +29,7 @@ from matrixscan.reporters._flips import render_flips
 from matrixscan.reporters._grid import render_catalogue, render_tables
 from matrixscan.reporters._grid_why import render_whys
 from matrixscan.reporters._markdown import escape
+from matrixscan.reporters._rules import render_markdown
 from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.files import write_atomically
 from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
@@ -122,12 +125,15 @@ def report_wide(plans: Plans, reports: Reports) -> str:
     found = with_blame(flips(grid), experience)
     judged = [str(probe) for probe in published.about.get("judged", plans.full.judged)]
     whys = grid_whys(experience, judged, load_causes(Path(plans.full.matrix.path).parent / OF_PROJECT))
+    book = rulebook(grid, judged)
     reports.write_texts(
         {
             "flips.json": render_flips(found),
             "grid.md": render_tables(grid, name, judged) + render_whys(whys, grid) + _controls(published),
             "operators.md": render_catalogue(grid, name),
             "verdicts.json": wide_index_text(published, plans.full, reports.folder),
+            "rules.json": rules_text(book, name),
+            "rules.md": render_markdown(book, name),
         }
     )
     quarantined = f", {len(published.doubts)} quarantined" if published.doubts else ""
