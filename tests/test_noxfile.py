@@ -138,6 +138,7 @@ def test_a_bad_matrix_breaks_no_other_session(other, tmp_path):
         "plan",
         "lock",
         "nightly",
+        "upgrade",
         "tests",
     }
     for words in (["-s", "scan"], [], ["-k", "not tests and not sc"]):

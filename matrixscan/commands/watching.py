@@ -19,7 +19,7 @@ from matrixscan.records.night import Entry
 from matrixscan.reporters._changes import headline, sections
 from matrixscan.store.history import History
 
-#: Seconds for which an earlier answer of the index is as good: hardly any, yet what it said is kept for when it is silent.
+#: Seconds for which an earlier answer of the index is as good: hardly any; it is kept for when the index is silent.
 _NOW = 0.001
 _IDLE = "nothing new: every combination of the matrix is measured, and nothing changed"
 
