@@ -20,7 +20,7 @@ def test_a_scan_says_what_is_good_and_writes_it_down(scanned):
     assert "op_avg_pool_ceil/include:\n  python 3.8." in pins
     assert all(pin in pins for pin in ("torch==1.11.0", "onnx==1.14.1", "onnxruntime==1.16.1"))
     names = {path.name for path in (scanned.folder / "reports/smoke").iterdir()}
-    texts = {"table.md", "table.txt", "results.json", "verdicts.json"}
+    texts = {"table.md", "table.txt", "results.json", "verdicts.json", "rules.json", "rules.md"}
     # There is a log only where the packages under test had something to say.
     assert names - {"logs"} == texts | {"records", "locks"}
     assert not (scanned.folder / ".matrixscan/smoke" / CELL / "env").exists()
