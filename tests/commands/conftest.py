@@ -8,6 +8,8 @@ import sys
 
 import fake_packages
 import pytest
+from dated_index import DatedPackages
+from fake_index import FakeIndex
 
 from matrixscan import commands
 from matrixscan.execution.task import Options
@@ -118,6 +120,21 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(made.root)
     monkeypatch.setenv("UV_FIND_LINKS", str(made.wheels))
     return made
+
+
+@pytest.fixture
+def dated(workplace, monkeypatch, tmp_path):
+    """A workplace whose packages come from an index on this machine, where `packages` publishes releases with dates."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.delenv("UV_FIND_LINKS")
+    fake = FakeIndex()
+    fake.serve()
+    monkeypatch.setenv("UV_INDEX", f"{fake.root}/simple/")
+    workplace.packages = DatedPackages(fake, tmp_path / "dated")
+    yield workplace
+    fake.stop()
 
 
 @pytest.fixture(scope="session")

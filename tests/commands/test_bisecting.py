@@ -4,8 +4,6 @@ import json
 
 import fake_packages
 import pytest
-from dated_index import DatedPackages
-from fake_index import FakeIndex
 
 from matrixscan import commands
 from matrixscan.commands.bisecting import EndsError
@@ -19,18 +17,9 @@ GOOD, BAD = "py38-torch900.1-onnx900.1-ort900.1", "py38-torch900.8-onnx900.1-ort
 
 
 @pytest.fixture
-def place(workplace, monkeypatch, tmp_path):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
-    monkeypatch.delenv("UV_FIND_LINKS")
-    fake = FakeIndex()
-    fake.serve()
-    monkeypatch.setenv("UV_INDEX", f"{fake.root}/simple/")
-    workplace.packages = DatedPackages(fake, tmp_path / "dated")
-    workplace.matrix(plan="joint", probes=("mixed",), axes=AXES, tables="[limits]\ndiagnose-seconds = 0\n")
-    yield workplace
-    fake.stop()
+def place(dated):
+    dated.matrix(plan="joint", probes=("mixed",), axes=AXES, tables="[limits]\ndiagnose-seconds = 0\n")
+    return dated
 
 
 def publish(place, torch_from="99", runtime_from="99", refused="none"):

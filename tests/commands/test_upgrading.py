@@ -4,8 +4,6 @@ import json
 
 import fake_packages
 import pytest
-from dated_index import DatedPackages
-from fake_index import FakeIndex
 
 from matrixscan import commands
 from matrixscan.commands.upgrading import PinsLackError, parse_pins
@@ -22,19 +20,10 @@ onnxruntime==900.1 ; python_version < "4"
 
 
 @pytest.fixture
-def place(workplace, monkeypatch, tmp_path):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
-    monkeypatch.delenv("UV_FIND_LINKS")
-    fake = FakeIndex()
-    fake.serve()
-    monkeypatch.setenv("UV_INDEX", f"{fake.root}/simple/")
-    workplace.packages = DatedPackages(fake, tmp_path / "dated")
-    workplace.matrix(plan="joint", probes=("good",), axes=AXES, tables="[limits]\ndiagnose-seconds = 0\n")
-    workplace.write("requirements.txt", PINS)
-    yield workplace
-    fake.stop()
+def place(dated):
+    dated.matrix(plan="joint", probes=("good",), axes=AXES, tables="[limits]\ndiagnose-seconds = 0\n")
+    dated.write("requirements.txt", PINS)
+    return dated
 
 
 def publish(place, torches, runtimes, torch_works="True", runtime_works="True"):
