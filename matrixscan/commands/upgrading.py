@@ -85,7 +85,8 @@ def upgrade_pins(
     present = bench.judge(start)
     found = _drive(start, choices, package, bench, budget)
     changes = {axis: value for axis, value in found.path[-1].items() if value != start.get(axis)}
-    written = _write(Path(path), changes, start, pins.python) if write and changes else ()
+    mentioned = {name: value for name, value in changes.items() if name in pins.versions}
+    written = _write(Path(path), mentioned, pins.python) if write and mentioned else ()
     report = UpgradeReport(
         source=pins.source,
         package=package,
@@ -94,7 +95,7 @@ def upgrade_pins(
         upgrade=found,
         measured=tuple(bench.steps.values()),
         written=written,
-        newest=choices.get(package, ("",))[-1],
+        unwritten=tuple(name for name in changes if write and name not in mentioned),
     )
     reached = len(found.path) > 1 or not (found.ruled_out or found.open)
     return Outcome(render_upgrade(report, as_json=as_json), 0 if reached else 1)
@@ -192,10 +193,9 @@ def _words(found: Judgement) -> str:
     return f"{found.verdict}{words_of(found)}"
 
 
-def _write(path: Path, changes: Mapping[str, str], start: Mapping[str, str], python: str | None) -> tuple[str, ...]:
-    """Write the pins that change; what the file does not mention is said, not added."""
-    mentioned = {name: value for name, value in changes.items() if name in start}
-    texts = rewrite_files(path, mentioned, python=python)
+def _write(path: Path, changes: Mapping[str, str], python: str | None) -> tuple[str, ...]:
+    """Write the pins that change and return the files."""
+    texts = rewrite_files(path, changes, python=python)
     for file, text in texts.items():
         write_atomically(file, text.encode())
     return tuple(str(file) for file in texts)

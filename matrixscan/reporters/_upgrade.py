@@ -23,7 +23,7 @@ class UpgradeReport(msgspec.Struct, frozen=True):
     upgrade: Upgrade
     measured: tuple[Measured, ...]
     written: tuple[str, ...]  # files that were changed
-    newest: str  # release of the package that was hoped for
+    unwritten: tuple[str, ...] = ()  # packages that move and that the file does not mention
 
 
 def render_upgrade(report: UpgradeReport, *, as_json: bool = False) -> str:
@@ -40,6 +40,8 @@ def render_upgrade(report: UpgradeReport, *, as_json: bool = False) -> str:
     lines += ["what was looked at:", *(f"  {each.id:<{width}}  {verdicts_text(each)}" for each in report.measured)]
     if report.written:
         lines += ["", f"wrote {', '.join(report.written)}"]
+    if report.unwritten:
+        lines += ["", f"not in the file, so add by hand: {', '.join(report.unwritten)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -80,6 +80,15 @@ def test_packages_that_only_fit_each_other_are_moved_together(place):
 
 
 @pytest.mark.slow
+def test_what_the_file_does_not_mention_is_said_and_not_written(place):
+    publish(place, (1, 2), (1, 2), runtime_works="minor == made")
+    place.write("short.txt", "torch==900.1\nonnx==900.1\n")
+    outcome = upgrade(place, "short.txt", more={"onnxruntime": "900.1"}, write=True)
+    assert (place.root / "short.txt").read_text(encoding="utf-8") == "torch==900.2\nonnx==900.1\n"
+    assert "not in the file, so add by hand: onnxruntime" in outcome.text
+
+
+@pytest.mark.slow
 def test_where_nothing_newer_works_it_ends_with_1_and_writes_nothing(place):
     publish(place, (1, 2), (1,), torch_works="minor < 2")
     outcome = upgrade(place, write=True)
