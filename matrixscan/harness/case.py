@@ -20,7 +20,13 @@ from .backends import Unsupported, Unusable, find_exporter, find_runner
 from .chain import Mislabelled, tensors
 from .probe import Requirement, finish, post_process
 from .protocol import HALF, converted_to, share_key
-from .refusals import refuse_blind, refuse_other_inputs, refuse_unknown_axes, refuse_unknown_outputs
+from .refusals import (
+    refuse_blind,
+    refuse_other_inputs,
+    refuse_unimportable,
+    refuse_unknown_axes,
+    refuse_unknown_outputs,
+)
 from .sketch import sketch
 from .stop import Stop, described
 
@@ -200,15 +206,19 @@ def _write_artifacts(bench, case, exporter, paths):
                 words = "the pipeline does not call %s for the inputs of the export" % stage
                 raise Stop("skipped", "blind", {"type": "IdleStage", "message": words})
             feeds = trace[stage][0][0]
-            exporter.export(
-                reference.copied(chain.stages[stage]),
-                dict(zip(feeds, tensors(feeds))),
-                path,
-                outputs=list(chain.outputs[stage]),
-                dynamic=chain.dynamic(stage),
-                opset=case["opset"],
-                precision=converted_to(case["precision"]),
-            )
+            try:
+                exporter.export(
+                    reference.copied(chain.stages[stage]),
+                    dict(zip(feeds, tensors(feeds))),
+                    path,
+                    outputs=list(chain.outputs[stage]),
+                    dynamic=chain.dynamic(stage),
+                    opset=case["opset"],
+                    precision=converted_to(case["precision"]),
+                )
+            except Exception as error:
+                refuse_unimportable(chain.stages[stage], error)
+                raise
             said.append(finish(spec, path, case["variant"], stage))
     words = [": ".join(filter(None, pair)) for pair in zip(paths, said) if pair[1]]
     return {"finished": "; ".join(words)} if words else {}

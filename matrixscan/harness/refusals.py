@@ -1,5 +1,7 @@
 """Cases that would prove nothing, and blocks of probes that do not fit their models: stopped before any export."""
 
+import sys
+
 from . import reference
 from .probe import make_inputs
 from .stop import Stop
@@ -48,6 +50,15 @@ def refuse_unknown_outputs(spec, chain, made):
         words = "`compare` names what is no output: %s; there are %s"
         words %= (", ".join(sorted(named - known)), ", ".join(sorted(made["outputs"])))
         raise Stop("failed", "error", {"type": "UnknownOutputs", "message": words})
+
+
+def refuse_unimportable(model, error):
+    """Stop where an exporter failed because it imports what a class comes from, and the probe hid that from it."""
+    hidden = {type(part).__module__ for part in model.modules()} - set(sys.modules)
+    for name in sorted(hidden):
+        if "No module named %r" % name in str(error):
+            words = "the exporter imports %s, from which the model comes: put it into sys.modules where it is loaded"
+            raise Stop("skipped", "requirement", {"type": "HiddenModule", "message": words % name}) from error
 
 
 def refuse_other_inputs(kept):

@@ -1,5 +1,7 @@
 """torch.onnx.export through TorchScript tracing; `dynamo=False` where that can be said."""
 
+import importlib
+
 from . import _onnx
 
 
@@ -41,14 +43,20 @@ class Exporter:
         _onnx.convert(path, precision)
 
 
+#: Where the newest opset of this exporter stands, by module of torch.onnx: today, since 1.13, in 1.12, in 1.11.
+_NEWEST = (
+    ("_constants", "ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET"),
+    ("_constants", "ONNX_MAX_OPSET"),
+    ("_constants", "onnx_main_opset"),
+    ("symbolic_helper", "_onnx_main_opset"),
+)
+
+
 def _newest_opset():
-    """Read torch's own constant; it moved between releases (symbolic_helper until 1.12, _constants since)."""
-    try:
-        from torch.onnx import _constants
-
-        return int(_constants.ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET)
-    except (ImportError, AttributeError):
-        from torch.onnx import symbolic_helper
-
-        newest = getattr(symbolic_helper, "_onnx_main_opset", None)
-        return None if newest is None else int(newest)
+    """Read torch's own constant; None where it has moved once more."""
+    for module, name in _NEWEST:
+        try:
+            return int(getattr(importlib.import_module("torch.onnx." + module), name))
+        except (ImportError, AttributeError):
+            continue
+    return None
