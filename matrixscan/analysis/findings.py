@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ from matrixscan.analysis.judge import (
 )
 from matrixscan.analysis.known import Known
 from matrixscan.records.types import CaseRecord, Error
+
+#: Colours of a terminal.
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+#: Below it torch.onnx.export(dynamo=True) tells its errors, the root cause first.
+_SUMMARY = "## Exception summary"
+_CLASS = re.compile(r"^<class '(?:[\w<>]+\.)*(\w+)'>")
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -170,11 +177,15 @@ def worst_figure(cases: Sequence[CaseRecord]) -> Figure | None:
 
 
 def first_line(text: str) -> str:
-    """Return the first line with words in it, free of control characters."""
-    for line in text.splitlines():
-        clean = " ".join("".join(char if char.isprintable() else " " for char in line).split())
+    """Return the first line with words in it, free of control characters.
+
+    PyTorch's exporter puts advice for its developers before what happened; of its text this is the root cause.
+    """
+    _, found, summary = text.partition(_SUMMARY)
+    for line in (summary if found else text).splitlines():
+        clean = " ".join("".join(char if char.isprintable() else " " for char in _STYLE.sub("", line)).split())
         if clean:
-            return clean
+            return _CLASS.sub(r"\1", clean)
     return ""
 
 
