@@ -183,9 +183,12 @@ def _about(plan: Plan, cells: Sequence[Cell]) -> dict[str, object]:
 
 
 def _publish_locks(plan: Plan, sides: Sides, reports: Reports) -> None:
-    """Keep the locks of the sides with what was measured with them."""
+    """Keep the locks of the sides with what was measured with them.
+
+    What the packages of a wide plan print is too much to publish; what they said of a failure is in the tables.
+    """
     made = Reports(measured_places().reports, plan.matrix.name)
-    made.hand_over([cell.id for cell in (*sides.exports, *sides.runs)], reports)
+    made.hand_over([cell.id for cell in (*sides.exports, *sides.runs)], reports, logs=not is_wide(plan))
 
 
 def adopt_locks(plans: Plans, reports: Reports) -> None:

@@ -54,12 +54,12 @@ class Reports:
         write_atomically(self.record_path(record.id), data)
         return data
 
-    def hand_over(self, cells: Iterable[str], other: Reports) -> None:
-        """Copy locks, logs and pictures of combinations to another folder."""
+    def hand_over(self, cells: Iterable[str], other: Reports, *, logs: bool = True) -> None:
+        """Copy locks, pictures and, unless told otherwise, logs of combinations to another folder."""
         for cell in cells:
             locks = (path for path in (self.folder / "locks").glob("*.txt") if _concerns(path, cell))
             log = self.log_path(cell)
-            for source in (*locks, *([log] if log.is_file() else [])):
+            for source in (*locks, *([log] if logs and log.is_file() else [])):
                 write_atomically(other.folder / source.relative_to(self.folder), source.read_bytes())
             pictures = self.picture_path(cell, "").parent
             target = other.picture_path(cell, "").parent
