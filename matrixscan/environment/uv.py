@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import functools
 import shutil
+import threading
 
 from matrixscan.errors import ToolMissingError
 
+#: uv's own search reads sysconfig, which shows threads a half-filled table while it is first read (CPython gh-92452).
+_ONE_AT_A_TIME = threading.Lock()
 
-@functools.cache
+
 def uv() -> str:
     """Return the path of the uv program: the one installed with matrixscan, else the one on PATH.
 
     Raises:
         ToolMissingError: there is none.
     """
+    with _ONE_AT_A_TIME:
+        return _uv()
+
+
+@functools.cache
+def _uv() -> str:
     try:
         from uv import find_uv_bin  # noqa: PLC0415  optional: uv may come from the system instead
 
