@@ -93,6 +93,7 @@ class RuleSet(msgspec.Struct, frozen=True, omit_defaults=True):
     alternatives: tuple[tuple[tuple[Half, ...], ...], ...] = ()  # other sets that are as good
     more: int = 0  # alternatives beyond those
     complete: bool = True  # it is proven that there is nothing better
+    united: bool = False  # of a verdict: no few rules fit, and these are those of its findings together
 
     @property
     def exceptions(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from matrixscan.analysis.grid import ENVIRONMENT, OK, Grid
 from matrixscan.analysis.grid_verdicts import judge_grid
 from matrixscan.analysis.judge import BAD, BAD_OUTCOMES, GOOD
-from matrixscan.analysis.rules import NEVER, RULES, Labels, RuleSet, labels_of
+from matrixscan.analysis.rules import NEVER, RULES, UNEXPLAINED, Labels, RuleSet, labels_of
 from matrixscan.analysis.rules_find import rules_of, state_rules
 from matrixscan.analysis.rules_space import Mask, space_of
+from matrixscan.analysis.rules_union import united
 from matrixscan.harness.protocol import STAGES
 
 #: The finding of a verdict, whatever the words of it.
@@ -115,20 +116,36 @@ class _Explainer:
         verdict = self._verdicts.verdict[:, self._verdicts.of(subject)]
         bad, good = (verdict == BAD) & self._usable, (verdict == GOOD) & self._usable
         columns = [column for own in lanes.values() for column in own]
-        for finding in (ANY, *self._words(columns)):
-            labels = labels_of(bad if finding == ANY else self._shows(columns, finding), good)
-            yield Told(*subject, finding, (), self._rules(labels))
+        words = self._words(columns)
+        labels = {word: labels_of(self._shows(columns, word), good) for word in words}
+        for finding in (ANY, *words):
+            rules = (
+                self._verdict(labels_of(bad, good), labels.values()) if finding == ANY else self._rules(labels[finding])
+            )
+            yield Told(*subject, finding, (), rules)
             own = {lane: self._lane(lanes[lane], finding) for lane in lanes}
             if own and (self._every_lane or _differ(own.values())):
-                yield from self._lanes(subject, finding, own)
+                yield from self._lanes(subject, finding, own, lanes)
 
-    def _lanes(self, subject: tuple[str, str], finding: str, labels: dict[Lane, Labels]) -> Iterator[Told]:
+    def _verdict(self, labels: Labels, findings: Iterable[Labels]) -> RuleSet:
+        """Return the rules for a verdict; where no few of them fit, those of its findings."""
+        rules = self._rules(labels)
+        if rules.state != UNEXPLAINED:
+            return rules
+        parts = [self._rules(one) for one in findings if (one > 0).any()]
+        return united(parts, self._grid.rows, labels, self._space) or rules
+
+    def _lanes(
+        self, subject: tuple[str, str], finding: str, labels: dict[Lane, Labels], columns: Mapping[Lane, list[int]]
+    ) -> Iterator[Told]:
         """Yield the rules of lanes; what holds for one is asked of the others before rules of their own are sought."""
         stated: list[RuleSet] = []
         found: dict[Lane, RuleSet] = {}
         for lane in sorted(labels, key=lambda lane: (-int((labels[lane] != 0).sum()), lane)):
             known = (self._again(rules, labels[lane]) for rules in stated)
-            rules = next((each for each in known if each is not None), None) or self._rules(labels[lane])
+            words = self._words(columns[lane]) if finding == ANY else []
+            findings = (self._lane(columns[lane], word) for word in words)
+            rules = next((each for each in known if each is not None), None) or self._verdict(labels[lane], findings)
             found[lane] = rules
             if rules.state == RULES:
                 stated.append(rules)

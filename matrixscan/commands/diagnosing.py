@@ -20,7 +20,7 @@ from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord
 from matrixscan.records.types import Record
 from matrixscan.store.reports import Reports
 
-_FORMAT = "onnx"
+_FORMATS = ("onnx", "ncnn")
 
 
 class Diagnosed(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ def describe_diagnoses(request: Request, diagnosed: Diagnosed) -> Outcome:
 
 def _chosen(task: Task, record: Record) -> Task:
     """Return the task with the cases that are worth a diagnosis, the most telling first."""
-    readers = [name for name, info in runners().items() if info.reads == _FORMAT and not info.witness]
+    readers = [name for name, info in runners().items() if info.reads in _FORMATS and not info.witness]
     # Neither the controls, one of which is wrong on purpose, nor what is quarantined.
     (believed,) = trusted([record]).records
     wanted = to_diagnose(believed, judged=task.judged, runners=readers)

@@ -99,6 +99,8 @@ def _counted(rules: RuleSet, good: str) -> Iterator[str]:
         yield f"{conjunction(rule.halves)}: {rule.right} combination{'' if rule.right == 1 else 's'}{wrong}"
     few = f"; {rules.positives + rules.negatives} combinations are few, and the rule is weak" if rules.few else ""
     silent = f"; {rules.silent} more say nothing about it" if rules.silent else ""
+    if rules.united:
+        yield f"no set of at most {MOST_RULES} rules fits: these are those of its findings together"
     yield f"{counts(rules, good)}{silent}{few}"
 
 

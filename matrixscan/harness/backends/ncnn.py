@@ -135,10 +135,15 @@ class Runner:
         """Return the outputs in the order of the model's."""
         net, tensors = handle
         extractor = net.create_extractor()
-        mats = [_mat(entry, feeds[entry["name"]]) for entry in tensors["inputs"]]
-        for entry, mat in zip(tensors["inputs"], mats):
-            _refuse("input " + entry["blob"], extractor.input(entry["blob"], mat))
+        feed(extractor, tensors, feeds)
         return [_extracted(extractor, entry) for entry in tensors["outputs"]]
+
+
+def feed(extractor, tensors, feeds):
+    """Give an extractor its inputs."""
+    mats = [_mat(entry, feeds[entry["name"]]) for entry in tensors["inputs"]]
+    for entry, mat in zip(tensors["inputs"], mats):
+        _refuse("input " + entry["blob"], extractor.input(entry["blob"], mat))
 
 
 def _binary():

@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import case as joint
 from .. import isolate
-from ..backends import find_exporter
+from ..backends import find_exporter, find_runner
 from ..stop import described
 from . import again, where
+from .ncnn_sight import look as look_in_ncnn
 from .sight import Nowhere, look, place_of
 
 #: Stages that leave an artifact to look at.
@@ -42,11 +43,11 @@ def _diagnose(bench, case, events):
     result = bench.run(case)
     failed = result["outcome"] in ("failed", "crashed")
     say(events, case, reproduced=failed, stage=result["stage"], reason=result.get("reason"))
-    onnx = find_exporter(case["exporter"]).FORMAT == "onnx"
-    if failed and onnx and result["stage"] in _WITH_ARTIFACT:
+    steps = _STEPS.get(find_exporter(case["exporter"]).FORMAT)
+    if failed and steps and result["stage"] in _WITH_ARTIFACT:
         # Its own stage, so that what dies here is not taken for the work of cases that share an export.
         events.emit("stage", case=case["id"], stage="diagnose", state="started")
-        _look(bench, case, events, result)
+        _look(bench, case, events, result, steps)
     return result
 
 
@@ -55,16 +56,17 @@ def say(events, case, **fields):
     events.emit("diagnosis", case=case["id"], **fields)
 
 
-def _look(bench, case, events, result):
+def _look(bench, case, events, result, steps):
     until = bench.request.get("until", time.time() + _REFERENCE_SECONDS)
     found = {}
-    for step in (_levels, _where, _reference):
+    for step in steps:
         try:
             step(bench, case, events, result, found, min(until, time.time() + _REFERENCE_SECONDS))
         except Nowhere as error:
             say(events, case, error={"type": "Nowhere", "message": str(error)})
         except Exception as error:
-            say(events, case, error=dict(described(error), type="%s: %s" % (step.__name__[1:], type(error).__name__)))
+            name = step.__name__[1:].partition("_")[0]
+            say(events, case, error=dict(described(error), type="%s: %s" % (name, type(error).__name__)))
 
 
 def _levels(bench, case, events, result, found, until):
@@ -74,7 +76,7 @@ def _levels(bench, case, events, result, found, until):
 
 
 def _where(bench, case, events, result, found, until):
-    if result["stage"] == "load" or result.get("reason") in _WITHOUT_PLACE or not found.get("levels"):
+    if not _has_place(result) or not found.get("levels"):
         return
     level, error = _failing(found["levels"])
     sessions = {}
@@ -85,8 +87,24 @@ def _where(bench, case, events, result, found, until):
         return sessions[stage]
 
     place = place_of(bench, case, handles, again.in_session)
-    sight = look(bench, place, level, error)
-    fields, arrays = where.locate(bench, case, place, sight, max(until, time.time() + _NODES_SECONDS))
+    _locate(bench, case, events, place, look(bench, place, level, error), max(until, time.time() + _NODES_SECONDS))
+
+
+def _where_in_ncnn(bench, case, events, result, found, until):
+    del found
+    if not _has_place(result):
+        return
+    runner, handles = find_runner("ncnn"), bench.kept(case, "load")["handles"]
+    place = place_of(bench, case, handles.get, runner.run)
+    _locate(bench, case, events, place, look_in_ncnn(handles[place.stage], place), until)
+
+
+def _has_place(result):
+    return result["stage"] != "load" and result.get("reason") not in _WITHOUT_PLACE
+
+
+def _locate(bench, case, events, place, sight, until):
+    fields, arrays = where.locate(bench, case, place, sight, until)
     say(events, case, **fields)
     _keep(bench, case, arrays)
 
@@ -104,6 +122,10 @@ def _failing(levels):
 def _reference(bench, case, events, result, found, until):
     del result, found
     say(events, case, reference=again.reference(bench, case, until))
+
+
+#: By the format of the artifact.
+_STEPS = {"onnx": (_levels, _where, _reference), "ncnn": (_where_in_ncnn,)}
 
 
 def _keep(bench, case, arrays):

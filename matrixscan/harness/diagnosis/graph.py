@@ -2,59 +2,37 @@
 
 import numpy as np
 
+from .walk import Walk
+
 _MOST_NUMBERS = 16
 _LARGEST_FILE = 1 << 30
 _LAST_PLAIN_TYPE = 15  # complex128; bfloat16 and all younger ones are unknown to NumPy
 
 
-class Graph:
+class Graph(Walk):
     """The nodes of an ONNX model's main graph; subgraphs stay inside their nodes."""
 
     def __init__(self, model):
         self.model = model
-        self.nodes = list(model.graph.node)
-        self.maker = {name: at for at, node in enumerate(self.nodes) for name in node.output if name}
         self.constants = {one.name for one in model.graph.initializer}
-        self.inputs = [one.name for one in model.graph.input if one.name not in self.constants]
-        self.outputs = [one.name for one in model.graph.output]
+        inputs = [one.name for one in model.graph.input if one.name not in self.constants]
+        super().__init__(list(model.graph.node), inputs, [one.name for one in model.graph.output])
 
-        self._takes = [list(dict.fromkeys(filter(None, _used(node)))) for node in self.nodes]
+    def used(self, node):
+        """Yield the names a node uses, in its subgraphs too."""
+        return _used(node)
 
-    def takes(self, at):
-        """Return the names a node uses, in its subgraphs too."""
-        return self._takes[at]
-
-    def made(self):
-        """Return the names of all values that nodes make, in graph order."""
-        return list(self.maker)
-
-    def operator(self, name):
-        """Return the operator that makes a value; empty for an input."""
-        return self.nodes[self.maker[name]].op_type if name in self.maker else ""
-
-    def carries(self, name, names):
-        """Return whether a value was made of one of names that holds the same numbers."""
-        return name in self.maker and any(used in names for used in self.takes(self.maker[name]))
-
-    def below(self, names):
-        """Return every value that depends on one of names, nearest first."""
-        known, found = set(names), []
-        for node in range(len(self.nodes)):  # the nodes are in an order in which they can run
-            if known.intersection(self.takes(node)):
-                new = [name for name in self.nodes[node].output if name and name not in known]
-                known.update(new)
-                found += new
-        return found
-
-    def needed(self, names, known=()):
-        """Return the positions of the nodes that make `names` out of what is known, in graph order."""
-        found, todo = set(), list(names)
-        while todo:
-            at = self.maker.get(todo.pop())
-            if at is not None and at not in found:
-                found.add(at)
-                todo += [used for used in self.takes(at) if used not in known]
-        return sorted(found)
+    def described(self, at, values):
+        """Return a node in plain values."""
+        node = self.nodes[at]
+        return {
+            "name": node.name,
+            "op_type": node.op_type,
+            "domain": node.domain,
+            "attributes": {one.name: _plain(one) for one in node.attribute},
+            "inputs": [_tensor(self, name, values) for name in node.input],
+            "outputs": [_tensor(self, name, values) for name in node.output],
+        }
 
     def readable(self):
         """Return the names of the values that NumPy can hold, as far as types can be inferred."""
@@ -139,19 +117,6 @@ def alone(graph, at, values, path):
     model.ir_version = graph.model.ir_version
     save(model, path)
     return feeds
-
-
-def described(graph, at, values):
-    """Return a node in plain values."""
-    node = graph.nodes[at]
-    return {
-        "name": node.name,
-        "op_type": node.op_type,
-        "domain": node.domain,
-        "attributes": {one.name: _plain(one) for one in node.attribute},
-        "inputs": [_tensor(graph, name, values) for name in node.input],
-        "outputs": [_tensor(graph, name, values) for name in node.output],
-    }
 
 
 def _tensor(graph, name, values):

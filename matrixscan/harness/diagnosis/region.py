@@ -9,10 +9,9 @@ import numpy as np
 from ..stop import described
 from . import again
 from .graph import alone
-from .graph import described as node_described
 from .numbers import distance, wide
 
-#: Nodes that move, cast or make values and compute with none.
+#: Nodes that move, cast or make values and compute with none; the last line is ncnn's.
 CARRIERS = frozenset(
     (
         "Cast",
@@ -32,6 +31,7 @@ CARRIERS = frozenset(
         "Squeeze",
         "Transpose",
         "Unsqueeze",
+        *("Crop", "ExpandDims", "MemoryData", "Noop", "Packing", "Permute"),
     )
 )
 _SECONDS = 20.0
@@ -57,7 +57,7 @@ def run_nodes(bench, graph, places, values, expected, until):
         if time.time() > until:
             break  # what is known is enough for a hint
         if graph.takes(at):
-            found.append(dict(_run_node(graph, at, values, expected, path), node=node_described(graph, at, values)))
+            found.append(dict(_run_node(graph, at, values, expected, path), node=graph.described(at, values)))
     with contextlib.suppress(OSError):
         os.remove(path)
     return found

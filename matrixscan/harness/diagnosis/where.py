@@ -3,7 +3,6 @@
 import numpy as np
 
 from . import region
-from .graph import described
 from .locate import Matches, best_counterpart, counterparts, dependents, differing, first_of
 from .numbers import distance
 from .plain import arguments_of
@@ -16,6 +15,14 @@ _WITHIN_HALF, _TIGHTEST = 2e-2, 1e-6
 #: A step that multiplies the error by less is no step: it grows from call to call.
 _JUMP = 3.0
 _MOST_NODES, _MOST_POINTS = 24, 300
+#: Torch functions that lay numbers out in another way and compute none.
+_MOVES = frozenset(
+    (
+        *("__getitem__", "cat", "chunk", "contiguous", "expand", "flatten", "flip", "movedim", "narrow", "permute"),
+        *("reshape", "roll", "select", "split", "squeeze", "stack", "swapaxes", "t", "transpose", "unflatten"),
+        *("unsqueeze", "view"),
+    )
+)
 
 
 def locate(bench, case, place, sight, until):
@@ -47,15 +54,16 @@ def locate(bench, case, place, sight, until):
     nodes = _region(sight, matches, near, call.inputs)
     actual = None if near is None else sight.values.get(near[1])
     expected = {} if actual is None else {near[1]: value.array}
-    runs = region.run_nodes(bench, sight.graph, nodes, sight.values, expected, until)
+    plain = [sight.graph.described(one, sight.values) for one in nodes]
+    runs = region.run_nodes(bench, sight.graph, nodes, sight.values, expected, until) if sight.graph.runs_alone else []
     first = {
         "module": ".".join(filter(None, (place.stage, call.module))),
         "module_type": call.module_type,
         "operation": call.operation,
         "arguments": arguments_of(call),
         "call": call.at,
-        "nodes": [described(sight.graph, one, sight.values) for one in nodes],
-        "node": _culprit(sight, runs, within, integers=value.array.dtype.kind != "f"),
+        "nodes": plain,
+        "node": _culprit(sight, runs or _not_run(plain, call), within, integers=value.array.dtype.kind != "f"),
         "error_before": before,
         "error_after": after,
     }
@@ -134,9 +142,17 @@ def _region(sight, matches, near, inputs):
     return sight.graph.needed([near[1]], matches.known | given | set(sight.graph.inputs))[-_MOST_NODES:]
 
 
+def _not_run(nodes, call):
+    """Return what is known of described nodes that cannot be run alone: which one may be wrong, if any."""
+    # Where a call that computes nothing is missing, no node around it that computes is wrong by itself.
+    moves = call.operation in _MOVES
+    likely = [node for node in nodes if not moves or node["op_type"] in region.CARRIERS]
+    return [{"node": node, "runner_reference": None} for node in likely]
+
+
 def _culprit(sight, runs, within, *, integers):
     if sight.blocked:
-        return described(sight.graph, sight.blocked[0], sight.values)
+        return sight.graph.described(sight.blocked[0], sight.values)
     return region.culprit(runs, within, integers=integers)
 
 
