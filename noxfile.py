@@ -85,3 +85,4 @@ def readme(session: nox.Session) -> None:
     session.run(sys.executable, "docs/update_field_reports.py", *session.posargs, external=True)
     session.run(sys.executable, "docs/update_known_causes.py", *session.posargs, external=True)
     session.run(sys.executable, "docs/update_faults.py", *session.posargs, external=True)
+    session.run(sys.executable, "docs/update_findings.py", *session.posargs, external=True)

@@ -48,6 +48,10 @@ def test_the_page_tells_the_flips_of_the_records(reports):
     assert findings.rendered(reports) == text
 
 
+def test_the_published_page_is_that_of_the_published_tables():
+    assert (ROOT / "docs/findings.md").read_text(encoding="utf-8") == findings.rendered(ROOT / "reports")
+
+
 def test_flips_that_the_tables_do_not_give_are_refused(reports):
     (reports / "eras/flips.json").write_text("[]\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="not current"):
