@@ -20,7 +20,7 @@ from . import Unsupported, Unusable
 _PNNX_SECONDS = 1800.0
 _WORDS = 1500  # of a tool's last words, kept in an error
 _MAGIC = "7767517"  # first line of a .param of this layout
-_NO_BATCH = 233  # pnnx's own mark
+NO_BATCH = 233  # pnnx's own mark of a tensor without a batch axis
 _INPUT = re.compile(r'\("in(\d+)", ncnn\.Mat\(in\d+(?:\.squeeze\((\d+)\))?\.numpy\(\)(?:, batch_index=(\d+))?\)')
 _OUTPUT = re.compile(
     r"from_numpy\((?:np\.array\(out(\d+)\)|out(\d+)\.numpy\(batch_index=(\d+)\))\)(?:\.unsqueeze\((\d+)\))?"
@@ -211,10 +211,10 @@ def _tensors(script, graph, names):
     used = [names[int(at)] for at in _USED_INPUT.findall(graph)]
     inputs, outputs = [], []
     for at, squeezed, kept in _INPUT.findall(script):
-        batch = int(squeezed or kept or _NO_BATCH)
+        batch = int(squeezed or kept or NO_BATCH)
         inputs.append({"blob": "in" + at, "name": used[int(at)], "batch": batch, "kept": bool(kept)})
     for old, new, kept, unsqueezed in _OUTPUT.findall(script):
-        batch = int(kept or unsqueezed or _NO_BATCH)
+        batch = int(kept or unsqueezed or NO_BATCH)
         outputs.append({"blob": "out" + (old or new), "batch": batch, "kept": bool(kept)})
     if len(inputs) != len(used) or not outputs:
         raise Unusable("pnnx wrote a model_ncnn.py of %d inputs and %d outputs" % (len(inputs), len(outputs)))
@@ -245,7 +245,7 @@ def _mat(entry, array):
     if array.dtype == np.int64:
         array = array.astype(np.int32)
     axis = entry["batch"]
-    if axis != _NO_BATCH:
+    if axis != NO_BATCH:
         if entry["kept"] and hasattr(ncnn.Mat, "batch"):
             return ncnn.Mat(np.ascontiguousarray(array), batch_index=axis).clone()
         if array.shape[axis] != 1:
@@ -268,7 +268,7 @@ def _extracted(extractor, entry):
     if entry["kept"] and hasattr(ncnn.Mat, "batch"):
         return mat.numpy(batch_index=axis).copy()
     array = np.array(mat)
-    return array if axis == _NO_BATCH else np.expand_dims(array, axis)
+    return array if axis == NO_BATCH else np.expand_dims(array, axis)
 
 
 def _refuse(what, code, words="its words are in the log"):

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from ..backends.ncnn import Runner, feed
+from ..backends.ncnn import NO_BATCH, Runner, feed
 from .sight import BUDGET, Nowhere, Sight
 from .walk import Walk
 
 _HEADER = 2  # lines of a .param before its layers
-_NO_BATCH = 233  # pnnx's own mark of a tensor without a batch axis
 
 
 class Layer:
@@ -68,7 +67,7 @@ def look(handle, place):
     extractor.set_light_mode(False)  # or what the next layers have used is gone
     feed(extractor, tensors, place.feeds)
     left, blocked = BUDGET, []
-    batch = any(entry["batch"] != _NO_BATCH for entry in tensors["inputs"])
+    batch = any(entry["batch"] != NO_BATCH for entry in tensors["inputs"])
     for name in graph.made():
         code, mat = extractor.extract(name)
         if code or mat.empty():
