@@ -1,5 +1,6 @@
 """Cases that would prove nothing, and blocks of probes that do not fit their models: stopped before any export."""
 
+import re
 import sys
 
 from . import reference
@@ -54,9 +55,9 @@ def refuse_unknown_outputs(spec, chain, made):
 
 def refuse_unimportable(model, error):
     """Stop where an exporter failed because it imports what a class comes from, and the probe hid that from it."""
-    hidden = {type(part).__module__ for part in model.modules()} - set(sys.modules)
-    for name in sorted(hidden):
-        if "No module named %r" % name in str(error):
+    missing = set(re.findall("No module named '([^']+)'", str(error))) - set(sys.modules)
+    for name in sorted(missing):
+        if any(type(part).__module__ == name for part in model.modules()):
             words = "the exporter imports %s, from which the model comes: put it into sys.modules where it is loaded"
             raise Stop("skipped", "requirement", {"type": "HiddenModule", "message": words % name}) from error
 
