@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
@@ -28,6 +29,14 @@ class Works(msgspec.Struct, frozen=True):
     of: int
 
 
+class CauseThere(msgspec.Struct, frozen=True):
+    """A known cause, and in how many of the failing combinations it fits."""
+
+    match: Match
+    count: int
+    of: int
+
+
 class GridWhy(msgspec.Struct, frozen=True):
     """One way in which a (probe, variant) fails in some combinations."""
 
@@ -40,7 +49,7 @@ class GridWhy(msgspec.Struct, frozen=True):
     of: int  # combinations in which these lanes were measured
     blame: Blame  # of the case that says most
     diagnosis: Diagnosis | None
-    causes: tuple[Match, ...]
+    causes: tuple[CauseThere, ...]  # those of the case that says most, what fits most combinations first
     works: tuple[Works, ...]
 
 
@@ -96,9 +105,27 @@ def _why(
         of=int(seen.sum()),
         blame=blames[best],
         diagnosis=experience.diagnosis(*best),
-        causes=causes_of(causes, grid.rows[best[0]], experience.case_of(*best), experience.diagnosis(*best)),
+        causes=_causes(experience, best, spots, causes),
         works=(*_variants(grid, case, rows), *_lanes(grid, case, lanes, rows), *_runners(experience, spots, rows)),
     )
+
+
+def _causes(
+    experience: GridExperience, best: _Spot, spots: Sequence[_Spot], causes: Sequence[Cause]
+) -> tuple[CauseThere, ...]:
+    """Return the known causes of one case, with the combinations in which each fits one case of the same lane."""
+
+    def known(row: int, column: int) -> tuple[Match, ...]:
+        diagnosis = experience.diagnosis(row, column)
+        return causes_of(causes, experience.grid.rows[row], experience.case_of(row, column), diagnosis)
+
+    found = known(*best)
+    if not found:
+        return ()
+    one_each = {**dict(reversed(spots)), best[0]: best[1]}
+    fits = Counter(match.cause.id for spot in one_each.items() for match in known(*spot))
+    made = [CauseThere(match, fits[match.cause.id], len(one_each)) for match in found]
+    return tuple(sorted(made, key=lambda each: -each.count))
 
 
 def _says_least(experience: GridExperience, spot: _Spot, found: Blame) -> tuple[object, ...]:

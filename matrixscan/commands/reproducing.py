@@ -26,8 +26,8 @@ from matrixscan.reporters._reproduction_issue import render_issue
 from matrixscan.store.files import write_atomically
 from matrixscan.store.published import published_records
 
-#: Exporters and runners whose artifacts are graphs that can be cut.
-_GRAPH_EXPORTERS = ("torchscript", "dynamo")
+#: Exporters that make something of a module, so that there is something to make small.
+_EXPORTERS = ("torchscript", "dynamo", "pnnx")
 _STAGES = ("export", "check", "load", "run", "compare")
 _SHOWN = 10
 _SECONDS = 1800.0
@@ -210,8 +210,8 @@ def _why_not(case: CaseRecord) -> str | None:
         return f"it {case.outcome if case.outcome == 'passed' else 'was ' + case.outcome}"
     if case.stage not in _STAGES:
         return f"it ended at {case.stage}, before anything was exported"
-    if case.exporter not in _GRAPH_EXPORTERS:
-        return f"what {case.exporter} writes is no ONNX, and only ONNX can be cut"
+    if case.exporter not in _EXPORTERS:
+        return f"{case.exporter} exports nothing; a file is small enough as it is"
     if case.reason == "nondeterministic":
         return "two runs of it differ, so that no run of a part proves anything"
     return None

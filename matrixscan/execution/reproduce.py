@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,7 +35,7 @@ _HANG_SECONDS = 60.0
 _SEARCHING = 0.8
 _SCRIPT_SECONDS = 900.0
 _FACTS = "facts.json"
-_DATA = ("model.onnx", "inputs.npz", "expected.npz", "actual.npz")
+_DATA = ("model.onnx", "inputs.npz", "run.npz", "weights.npz", "expected.npz", "actual.npz")
 _DIED = re.compile(r"[^\n]*Fatal Python error[^\n]*")
 
 
@@ -102,7 +103,10 @@ class Bench:
             self.run.say("reduce", "...")
             harness = place_harness(self.task.places.work / "harness")
             limits = msgspec.structs.replace(self.task.matrix.limits, case_seconds=self.seconds)
+            began = time.monotonic()
             run_alone(given(self.run.environment), harness, request, made, limits)
+            if time.monotonic() - began >= self.seconds and not (made / "reproduction" / _FACTS).is_file():
+                raise NotReproducedError(record.id, f"gave up after {self.seconds:g} s; --minutes allows more")
         reduced = self._read(record, made)
         for name in _DATA:
             source = made / "reproduction" / name
@@ -153,7 +157,7 @@ class Bench:
         if not path.is_file():
             log = (made / "harness.log").read_text(encoding="utf-8", errors="replace").strip()
             fatal = _DIED.search(log)
-            words = fatal.group() if fatal else log[-2000:] or f"gave up after {self.seconds:g} s"
+            words = fatal.group() if fatal else log[-2000:] or "the harness ended without a word"
             raise NotReproducedError(record.id, self._redactor().text(words))
         reduced = msgspec.json.decode(path.read_bytes(), type=Reduced)
         if reduced.problem is not None:

@@ -36,9 +36,9 @@ class Words(msgspec.Struct, frozen=True):
 
 
 class Reduced(msgspec.Struct, frozen=True):
-    """What the harness found. Fields of a graph are empty for an export, and the other way round."""
+    """What the harness found. Fields of a graph are empty for a module, and the other way round."""
 
-    kind: str  # "graph", "export"; "" where nothing could be made small
+    kind: str  # "graph", "export", "conversion"; "" where nothing could be made small
     stage: str
     seconds: float
     problem: str | None = None  # why nothing could be made small
@@ -65,6 +65,10 @@ class Reduced(msgspec.Struct, frozen=True):
     call: str | None = None  # how the module is called; None: the whole model on its inputs
     zeros: bool = False  # it fails on zeros too
     inputs: dict[str, Tensor] = {}
+    given: dict[str, Tensor] = {}  # what it is run with, where that is not what it is converted with
+    weights: bool = False  # the values follow from weights, which are kept
+    shapes: tuple[str, ...] = ()  # of the inputs, as pnnx is told them
+    half: dict[str, bool] = {}  # whether a conversion makes the weights half, and whether it is run in half
     dynamic: dict[str, dict[str, str]] = {}
     outputs: tuple[str, ...] = ()
     code: str | None = None  # the model, where it is not a file

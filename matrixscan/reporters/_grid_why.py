@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from matrixscan.analysis.blame import UNKNOWN
 from matrixscan.analysis.flip_groups import where_words
 from matrixscan.analysis.grid import Grid
-from matrixscan.analysis.grid_why import GridWhy, Works
+from matrixscan.analysis.grid_why import CauseThere, GridWhy, Works
 from matrixscan.analysis.why import cause_text, place_text
 from matrixscan.reporters._markdown import escape
 
@@ -34,10 +34,15 @@ def _line(why: GridWhy, grid: Grid) -> str:
     because = "; ".join(why.blame.because)
     parts.append(f"whose: {why.blame.whose}{f' ({rule}{because})' if because else ''}")
     if why.causes:
-        parts.append(f"known cause: {cause_text(why.causes[0])}")
+        parts.append(_cause(why.causes[0]))
     if why.works:
         parts.append("works: " + "; ".join(map(_works, why.works)))
     return ". ".join(parts)
+
+
+def _cause(one: CauseThere) -> str:
+    where = "" if one.count == one.of else f" in {one.count} of these {one.of}"
+    return f"known cause{where}: {cause_text(one.match)}"
 
 
 def _works(one: Works) -> str:

@@ -7,8 +7,11 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from matrixscan.records.reproduction import Reduced, Reproduction, Words
+import msgspec
+
+from matrixscan.records.reproduction import Reduced, Reproduction, Tensor, Words
 from matrixscan.reporters import _reproduction_code as code
+from matrixscan.reporters import _reproduction_ncnn as ncnn
 
 #: Packages that torch's own wheels name exactly, and that do nothing on a processor.
 _DEVICE_PACKAGES = ("nvidia-", "triton", "cuda-")
@@ -21,8 +24,7 @@ _PREAMBLE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (Non-zero statu
 def render_script(reproduction: Reproduction) -> str:
     """Return the script."""
     reduced = reproduction.reduced
-    body = _export(reproduction) if reduced.kind == "export" else _graph(reproduction)
-    return _head(reproduction) + "\n" + body
+    return _head(reproduction) + "\n" + _BODIES[reduced.kind](reproduction)
 
 
 def title(reproduction: Reproduction) -> str:
@@ -31,6 +33,10 @@ def title(reproduction: Reproduction) -> str:
     if reduced.kind == "export":
         where = f"{reproduction.exporter} export, opset {reproduction.opset}"
         return f"torch {_public(axes['torch'])}, {where}: {_thing(reduced)} {_ends(reduced)}"
+    if reduced.kind == "conversion":
+        names = ["pnnx"] if reduced.stage in {"export", "check"} else ["pnnx", "ncnn"]
+        where = " and ".join(f"{name} {_public(axes[name])}" for name in names)
+        return f"{where}: {_thing(reduced)} {_ends(reduced, reproduction.reason)}"
     package = _package(reproduction)
     return f"{package} {_public(axes.get(package, ''))}: {_operators(reduced)} {_ends(reduced, reproduction.reason)}"
 
@@ -95,10 +101,13 @@ def _sentence(text: str) -> str:
 
 def _description(reproduction: Reproduction) -> str:
     reduced = reproduction.reduced
-    if reduced.kind == "export":
+    if reduced.kind != "graph":
         left = _count(reduced.modules_after, "is", "are") if reduced.modules_after else "one call is"
         whole = f"of {_count(reduced.modules_before, 'module', 'modules')} {left} left"
-        return f"Reduced from a larger model: {whole}. Its inputs are {'zeros' if reduced.zeros else 'in inputs.npz'}."
+        files = "zeros" if reduced.zeros else "in run.npz, those of its export in inputs.npz"
+        files = "in inputs.npz" if not reduced.given and not reduced.zeros else files
+        text = f"Reduced from a larger model: {whole}. Its inputs are {files}."
+        return text + (f" {expectation(reduced)}" if reduced.stage == "compare" else "")
     text = (
         f"Reduced from a larger graph: of {reduced.nodes_before} nodes {_count(reduced.nodes_after, 'is', 'are')} left."
     )
@@ -169,6 +178,7 @@ def _graph(reproduction: Reproduction) -> str:
     opening = opening.replace("$THREADS", str(reproduction.threads))
     if reduced.stage == "compare":
         return code.COMPARE.substitute(
+            STDLIB=_stdlib("sys"),
             IMPORTS=imports,
             NAME=_quoted(reduced.target or ""),
             RTOL=reduced.rtol,
@@ -182,42 +192,119 @@ def _graph(reproduction: Reproduction) -> str:
     else:
         fed = f'    inputs = dict(np.load(HERE / "inputs.npz"))\n    {run}'
         body = code.GRAPH_BODY.substitute(OPEN=opening, RUNS=fed if reduced.stage == "run" else "    return model")
-    constants = 'MODEL = HERE / "model.onnx"'
-    return _attempt(reduced, imports, constants, body, f'"{package}", {package}.__version__, "numpy", np.__version__')
+    fields = {
+        "IMPORTS": imports,
+        "CONSTANTS": 'MODEL = HERE / "model.onnx"',
+        "BODY": body,
+        "VERSIONS": f'"{package}", {package}.__version__, "numpy", np.__version__',
+    }
+    return _attempt(reduced, fields)
 
 
-def _attempt(reduced: Reduced, imports: str, constants: str, body: str, versions: str) -> str:
-    common = {"IMPORTS": imports, "CONSTANTS": constants, "BODY": body, "VERSIONS": versions}
+def _stdlib(*names: str, more: tuple[str, ...] = ()) -> str:
+    """Return imports of modules, and `from a import b` of each "a b"."""
+    found = [f"import {name}" for name in sorted(set(names))]
+    found += ["from {} import {}".format(*each.split()) for each in sorted({*more, "pathlib Path"})]
+    return "\n".join(found)
+
+
+def _attempt(reduced: Reduced, fields: Mapping[str, str], *names: str, more: tuple[str, ...] = ()) -> str:
     if isinstance(reduced.failure, Words):
         # Backslashes and quotes of the message would end the text it stands in.
         message = reduced.failure.message.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace('"', '\\"')
-        return code.RAISES.substitute(common, TYPE=_quoted(reduced.failure.type), MESSAGE=message)
+        stdlib = _stdlib("re", "sys", "traceback", *names, more=more)
+        return code.RAISES.substitute(fields, STDLIB=stdlib, TYPE=_quoted(reduced.failure.type), MESSAGE=message)
     hung = reduced.ending == "hung"
     ends = f"still working after {_HANG_SECONDS} s" if hung else str(reduced.failure)
-    return code.DIES.substitute(common, ENDS=_quoted(ends), SECONDS=_HANG_SECONDS if hung else 600)
+    stdlib = _stdlib("signal", "subprocess", "sys", *names, more=more)
+    seconds = _HANG_SECONDS if hung else 600
+    return code.DIES.substitute(fields, STDLIB=stdlib, ENDS=_quoted(ends), SECONDS=seconds)
 
 
 def _export(reproduction: Reproduction) -> str:
+    settings = "\n".join(f"        {key}={value}," for key, value in _settings(reproduction).items())
+    body = _module(reproduction) + code.EXPORT_BODY.substitute(SETTINGS=settings)
+    fields = {
+        "IMPORTS": _imports(reproduction),
+        "CONSTANTS": "",
+        "BODY": body,
+        "VERSIONS": '"torch", torch.__version__, "numpy", np.__version__',
+    }
+    return _attempt(reproduction.reduced, fields, *_maths(reproduction), "tempfile")
+
+
+def _conversion(reproduction: Reproduction) -> str:
     reduced = reproduction.reduced
-    imports = "import torch" + "".join(text for name, text in _NAMES.items() if re.search(name, reduced.code or ""))
-    if reproduction.probe_module:
-        imports += f"\n\nimport {reproduction.probe_module}"
-    names = list(reduced.inputs)
-    piece = "" if reduced.call is None else _wrapper(reduced.call, names)
-    body = code.EXPORT_BODY.substitute(
-        MODEL=f"{reduced.code}\n" if reduced.code else "",
+    given = _inputs(reduced, reduced.given, "run.npz") if reduced.given else "inputs"
+    way = ncnn.way(
+        reduced.stage,
+        {
+            "GIVEN": given,
+            "THREADS": str(reproduction.threads),
+            "RUN_HALF": str(reduced.half["run"]),
+        },
+    )
+    shapes = [f"inputshape{at or ''}={shape}" for at, shape in zip((0, 2), reduced.shapes, strict=False)]
+    fields = {
+        "IMPORTS": _imports(reproduction),
+        "CONSTANTS": f"#: What pnnx is told.\nSHAPES, HALF = {_list(shapes)}, {reduced.half['converted']}",
+        "BODY": _module(reproduction) + way,
+        "VERSIONS": ncnn.VERSIONS,
+    }
+    names = *_maths(reproduction), *ncnn.STDLIB
+    if reduced.stage != "compare":
+        failure = _brief(reduced.failure) if isinstance(reduced.failure, Words) else reduced.failure
+        return _attempt(msgspec.structs.replace(reduced, failure=failure), fields, *names, more=ncnn.FROM)
+    return ncnn.COMPARE.substitute(
+        fields,
+        STDLIB=_stdlib("sys", *names, more=ncnn.FROM),
+        NAME=_quoted(reduced.target or ""),
+        AT=reduced.outputs.index(reduced.target),
+        RTOL=reduced.rtol,
+        ATOL=reduced.atol,
+    )
+
+
+def _brief(failure: Words) -> Words:
+    """Return what the script says of a failure: what pnnx and ncnn print, it prints."""
+    ours = failure.type in {"Unusable", "NcnnError"} or failure.message.startswith("pnnx ")
+    message = failure.message.partition(": ")[0] if ours else failure.message
+    return msgspec.structs.replace(failure, message=message)
+
+
+def _imports(reproduction: Reproduction) -> str:
+    found = "import torch"
+    found += "".join(text for name, text in _NAMES.items() if re.search(name, reproduction.reduced.code or ""))
+    return found + (f"\n\nimport {reproduction.probe_module}" if reproduction.probe_module else "")
+
+
+def _maths(reproduction: Reproduction) -> tuple[str, ...]:
+    return ("math",) if "math." in (reproduction.reduced.code or "") else ()
+
+
+def _module(reproduction: Reproduction) -> str:
+    """Return the functions that make the module and what it is exported with."""
+    reduced = reproduction.reduced
+    piece = "" if reduced.call is None else _wrapper(reduced.call, list(reduced.inputs))
+    text = code.MODULE.substitute(
+        MODEL=f"{reduced.code.rstrip()}\n\n" if reduced.code else "",
         PIECE=piece,
         BUILD=_build(reproduction),
         DROP=_drop(reduced),
-        INPUTS=", ".join(_input(reduced, name) for name in names) + ",",
+        WEIGHTS=code.LOAD_WEIGHTS if reduced.weights else "",
+        INPUTS=_inputs(reduced, reduced.inputs, "inputs.npz"),
         EXPORTED="Piece(module)" if piece else "module",
-        SETTINGS="\n".join(f"        {key}={value}," for key, value in _settings(reproduction).items()),
     ).lstrip("\n")
-    versions = '"torch", torch.__version__, "numpy", np.__version__'
-    text = _attempt(reduced, imports, "", body.replace("\n\n\n\n", "\n\n\n"), versions)
-    more = "import tempfile\nimport traceback\n" if "import traceback" in text else "import sys\nimport tempfile\n"
-    text = text.replace("import traceback\n" if "import traceback" in text else "import sys\n", more, 1)
-    return "import math\n" + text if "math." in (reduced.code or "") else text
+    return text.replace("\n\n\n\n", "\n\n\n")
+
+
+def _inputs(reduced: Reduced, tensors: Mapping[str, Tensor], file: str) -> str:
+    """Return the tensors as the elements of a tuple."""
+    if reduced.zeros:
+        each = [f"torch.zeros({tuple(tensor.shape or ())}, dtype=torch.{tensor.dtype})" for tensor in tensors.values()]
+    else:
+        each = [f'torch.from_numpy(np.load(HERE / "{file}")[{_quoted(name)}])' for name in tensors]
+    return ", ".join(each) + ","
 
 
 def _wrapper(call: str, names: list[str]) -> str:
@@ -248,13 +335,6 @@ def _build(reproduction: Reproduction) -> str:
     return built + (f".get_submodule({_quoted(reduced.path)})" if reduced.path else "")
 
 
-def _input(reduced: Reduced, name: str) -> str:
-    tensor = reduced.inputs[name]
-    if reduced.zeros:
-        return f"torch.zeros({tuple(tensor.shape or ())}, dtype=torch.{tensor.dtype})"
-    return f'torch.from_numpy(np.load(HERE / "inputs.npz")[{_quoted(name)}])'
-
-
 def _settings(reproduction: Reproduction) -> Mapping[str, str]:
     reduced = reproduction.reduced
     common = {
@@ -278,6 +358,9 @@ def _shapes(axes: Mapping[int, str], shape: tuple[int, ...]) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+_BODIES = {"export": _export, "conversion": _conversion, "graph": _graph}
 
 
 def _list(texts: Iterable[str]) -> str:

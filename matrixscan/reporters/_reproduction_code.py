@@ -59,30 +59,10 @@ CHECKER = (
     "onnx",
 )
 
-COMPARE = Template("""\
-import sys
-from pathlib import Path
-
-import numpy as np
-$IMPORTS
-
-HERE = Path(__file__).resolve().parent
-MODEL = HERE / "model.onnx"
-NAME, RTOL, ATOL = $NAME, $RTOL, $ATOL
-
-
-def opened():
-$OPEN
-
-
-def main():
-    inputs = dict(np.load(HERE / "inputs.npz"))
-    expected = np.load(HERE / "expected.npz")[NAME]
-    model = opened()
-    seen = np.asarray($RUN[0])
-    print("$PACKAGE", $PACKAGE.__version__, "numpy", np.__version__)
-    for name, array in inputs.items():
-        print("given   ", name, array.dtype, array.shape)
+#: Tells whether values are as expected.
+VALUES = '''\
+def judged(expected, seen):
+    """Print what is wrong and return the exit code."""
     print("expected", expected.dtype, expected.shape, expected.reshape(-1)[:12])
     print("seen    ", seen.dtype, seen.shape, seen.reshape(-1)[:12])
     if seen.shape != expected.shape:
@@ -99,11 +79,43 @@ def main():
         error = np.nanmax(np.abs(seen.astype(np.float64) - expected.astype(np.float64)))
     print("reproduced: %d of %d elements of %s are wrong, by up to %.3g" % ((~right).sum(), right.size, NAME, error))
     return 1
+'''
+
+COMPARE = Template(
+    """\
+$STDLIB
+
+import numpy as np
+$IMPORTS
+
+HERE = Path(__file__).resolve().parent
+MODEL = HERE / "model.onnx"
+NAME, RTOL, ATOL = $NAME, $RTOL, $ATOL
+
+
+def opened():
+$OPEN
+
+
+"""
+    + VALUES.replace("$", "$$")
+    + """
+
+def main():
+    inputs = dict(np.load(HERE / "inputs.npz"))
+    expected = np.load(HERE / "expected.npz")[NAME]
+    model = opened()
+    seen = np.asarray($RUN[0])
+    print("$PACKAGE", $PACKAGE.__version__, "numpy", np.__version__)
+    for name, array in inputs.items():
+        print("given   ", name, array.dtype, array.shape)
+    return judged(expected, seen)
 
 
 if __name__ == "__main__":
     sys.exit(main())
-""")
+"""
+)
 
 #: Tells whether an error says the same as the one of the report.
 _ALIKE = '''\
@@ -129,10 +141,7 @@ def judged(error):
 
 RAISES = Template(
     '''\
-import re
-import sys
-import traceback
-from pathlib import Path
+$STDLIB
 
 import numpy as np
 $IMPORTS
@@ -166,10 +175,7 @@ if __name__ == "__main__":
 )
 
 DIES = Template("""\
-import signal
-import subprocess
-import sys
-from pathlib import Path
+$STDLIB
 
 import numpy as np
 $IMPORTS
@@ -220,18 +226,31 @@ def attempt():
 $OPEN
 """)
 
-EXPORT_BODY = Template("""\
+#: Makes a module and what it is exported with.
+MODULE = Template("""\
 $MODEL
 
 $PIECE
-def attempt():
+def module_and_inputs():
     torch.manual_seed(0)
     module = $BUILD.eval()
-${DROP}    inputs = ($INPUTS)
+${DROP}${WEIGHTS}    return $EXPORTED, ($INPUTS)
+
+
+""")
+
+EXPORT_BODY = Template("""\
+def attempt():
+    module, inputs = module_and_inputs()
     torch.onnx.export(
-        $EXPORTED,
+        module,
         inputs,
         str(Path(tempfile.mkdtemp()) / "model.onnx"),
 $SETTINGS
     )
 """)
+
+LOAD_WEIGHTS = """\
+    weights = np.load(HERE / "weights.npz")
+    module.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
+"""

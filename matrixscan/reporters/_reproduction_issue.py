@@ -7,8 +7,17 @@ import json
 from matrixscan.records.reproduction import GraphNode, Reduced, Reproduction, Tensor, Words
 from matrixscan.reporters._reproduction import expectation, newest, pins, title
 
-#: Whose a failure is -> their tracker.
-TRACKERS = {"exporter": "pytorch/pytorch", "runtime": "microsoft/onnxruntime", "onnx": "onnx/onnx"}
+_TORCH, _NCNN = "pytorch/pytorch", "Tencent/ncnn"
+#: Exporter or runner -> the tracker of those who make it. pnnx is made where ncnn is.
+_TRACKERS = {
+    "torchscript": _TORCH,
+    "dynamo": _TORCH,
+    "pnnx": _NCNN,
+    "onnxruntime-cpu": "microsoft/onnxruntime",
+    "onnx-reference": "onnx/onnx",
+    "openvino-cpu": "openvinotoolkit/openvino",
+    "ncnn": _NCNN,
+}
 _EXIT = (
     "It ends with 1 and a line that begins with `reproduced:` where the failure shows, with 0 and `not reproduced:` "
     "where it does not."
@@ -26,7 +35,7 @@ def render_issue(reproduction: Reproduction) -> str:
     """Return the issue as Markdown."""
     parts = [
         f"# {title(reproduction)}",
-        f"For: {TRACKERS.get(reproduction.whose, reproduction.whose)}",
+        f"For: {_tracker(reproduction)}",
         "## What happens",
         *_what(reproduction),
         "## To reproduce",
@@ -41,10 +50,16 @@ def render_issue(reproduction: Reproduction) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _tracker(reproduction: Reproduction) -> str:
+    made_by = {"exporter": reproduction.exporter, "runtime": reproduction.runner, "onnx": "onnx-reference"}
+    return _TRACKERS.get(made_by.get(reproduction.whose, ""), reproduction.whose)
+
+
 def _what(reproduction: Reproduction) -> list[str]:
     reduced = reproduction.reduced
-    if reduced.kind == "export":
-        return [_exported(reproduction), *_failure(reduced)]
+    if reduced.kind != "graph":
+        of_values = [expectation(reduced)] if reduced.stage == "compare" else []
+        return [_exported(reproduction), *_failure(reduced), *of_values]
     found = [_nodes(reduced), *_failure(reduced)]
     if reduced.stage == "compare":
         found.append(expectation(reduced))
@@ -59,6 +74,10 @@ def _exported(reproduction: Reproduction) -> str:
     place = f" (`{reduced.path}` of the model)" if reduced.path else ""
     inputs = ", ".join(f"`{_tensor(tensor)}`" for tensor in reduced.inputs.values())
     how = f"`torch.onnx.export` with the {reproduction.exporter} exporter at opset {reproduction.opset}"
+    if reduced.kind == "conversion":
+        given = ", ".join(f"`{_tensor(tensor)}`" for tensor in reduced.given.values())
+        run = f", run on {given}" if given else ""
+        return f"The way through TorchScript and pnnx to ncnn of {thing}{place}, traced with {inputs}{run}:"
     return f"{how} of {thing}{place}, on {inputs}:"
 
 

@@ -1,5 +1,6 @@
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -116,6 +117,18 @@ def test_why_says_what_works_and_in_how_many_of_the_failing_combinations():
     assert "campplus/published: torchscript opset 13, compare: mismatch, in 4 of 9 combinations" in text
     assert "whose: runtime kernel (other-release: the very same file is wrong in 1.16.1, 1.19.2; " in text
     assert "onnxruntime 1.29.0 with the very same file (good in 4 of these 4)" in text
+
+
+@pytest.mark.parametrize(
+    ("releases", "count", "words"), [("<1.29", 4, "known cause: "), ("<1.19", 2, "in 2 of these 4: ")]
+)
+def test_a_known_cause_says_in_how_many_of_the_failing_combinations_it_fits(releases, count, words):
+    cause = next(each for each in load_causes() if each.id == "avg-pool-ceil")
+    when = msgspec.structs.replace(cause.when, versions={"onnxruntime": releases}, contains=None)
+    grid = grid_of_records(iter(KERNEL_BUG))
+    (why,) = grid_whys(GridExperience(grid), ["campplus"], [msgspec.structs.replace(cause, when=when)])
+    assert [(each.count, each.of) for each in why.causes] == [(count, 4)]
+    assert f"{words}Average pooling with ceil_mode divides" in render_whys([why], grid).replace("avg-pool-ceil (", "")
 
 
 def test_nothing_works_where_nothing_was_seen_to():

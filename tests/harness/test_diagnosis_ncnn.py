@@ -1,6 +1,7 @@
 """Diagnoses of networks in ncnn: the module, the call and the layer that are wrong are named."""
 
 import pytest
+from ncnn_net import SOURCE
 
 from matrixscan.harness.protocol import EVENTS_FILE
 from matrixscan.records.diagnosis import fold_diagnoses
@@ -9,36 +10,6 @@ from matrixscan.records.events import read_events
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("bed", ["ncnn"], indirect=True)]
 
 LANE = {"exporter": "pnnx", "opset": 0, "runner": "ncnn"}
-SOURCE = """\
-import numpy as np
-import torch
-
-TRACED = torch.jit.is_tracing
-
-
-def inputs(size, random):
-    return {{"x": random.standard_normal((size["n"], 4, 9)).astype(np.float32)}}
-
-
-def build(variant):
-    return Net()
-
-
-class Inner(torch.nn.Module):
-    def forward(self, x):
-        {body}
-
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = torch.nn.Conv1d(4, 5, 3, padding=1)
-        self.inner = Inner()
-        self.last = torch.nn.Conv1d(5, 4, 1)
-
-    def forward(self, x):
-        return torch.tanh(self.last(self.inner(torch.relu(self.first(x)))))
-"""
 BODIES = {
     "good": "return torch.sigmoid(x)",
     "values": "return torch.nn.functional.leaky_relu(x - 0.1, 0.5 if TRACED() else 0.01)",

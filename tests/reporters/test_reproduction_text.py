@@ -262,3 +262,66 @@ def test_the_tracker_is_the_callers_choice():
     assert "For: onnx/onnx" in render_issue(reproduction(whose="onnx"))
     assert "For: pytorch/pytorch" in render_issue(reproduction(EXPORT, whose="exporter"))
     assert "For: somebody" in render_issue(reproduction(whose="somebody"))
+
+
+CONVERSION = msgspec.structs.replace(
+    CALL,
+    kind="conversion",
+    stage="check",
+    failure=Words("Unusable", "pnnx ended with 0 and left operators: torch.frac", "check"),
+    pins={"torch": "2.15.0+cu132", "pnnx": "20261020", "ncnn": "1.0.20261020", "numpy": "2.5.5"},
+    shapes=("[2,5]f32", "[4,5]f32"),
+    half={"converted": True, "run": False},
+    rtol=1e-2,
+    atol=1e-3,
+)
+NETWORK = {"axes": {"python": "3.13", "torch": "2.15.0", "pnnx": "20261020", "ncnn": "1.0.20261020"}} | {
+    "exporter": "pnnx",
+    "opset": 0,
+    "runner": "ncnn",
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "has", "lacks"),
+    [
+        ("export", "convert", "check"),
+        ("check", "check", "opened"),
+        ("load", "opened", "run"),
+        ("run", "run", "judged(flat"),
+        ("compare", "flat", "alike"),
+    ],
+)
+def test_a_conversion_goes_as_far_as_what_fails(stage, has, lacks):
+    reduced = msgspec.structs.replace(CONVERSION, stage=stage, target="y0")
+    text = render_script(reproduction(reduced, **NETWORK))
+    compile(text, "reproduce.py", "exec")
+    assert f"def {has}(" in text
+    assert f"def {lacks}(" not in text
+    assert 'SHAPES, HALF = ["inputshape=[2,5]f32", "inputshape2=[4,5]f32"], True' in text
+    assert "$" not in text.partition('"""\n\n')[2].replace("$)", "")
+
+
+def test_a_conversion_is_for_those_who_make_the_converter():
+    issue = render_issue(reproduction(CONVERSION, whose="exporter", **NETWORK))
+    assert issue.startswith("# pnnx 20261020: torch.frac fails: Unusable: pnnx ended with 0")
+    assert "For: Tencent/ncnn" in issue
+    assert "traced with `x0: float32[2, 5]`:" in issue
+    given = {"x0": Tensor("x0", "float32", (3, 5))}
+    wrong = msgspec.structs.replace(CONVERSION, stage="compare", ending=None, failure=None, target="y0", given=given)
+    issue = render_issue(reproduction(wrong, **NETWORK))
+    assert issue.startswith("# pnnx 20261020 and ncnn 1.0.20261020: torch.frac gives other values than PyTorch")
+    assert "run on `x0: float32[3, 5]`:" in issue
+    assert "what PyTorch computes there" in issue
+
+
+@pytest.mark.parametrize(
+    ("runner", "whose", "tracker"),
+    [
+        ("openvino-cpu", "runtime", "openvinotoolkit/openvino"),
+        ("onnxruntime-cpu", "onnx", "onnx/onnx"),
+        ("onnxruntime-cpu", "exporter", "pytorch/pytorch"),
+    ],
+)
+def test_each_tool_has_its_tracker(runner, whose, tracker):
+    assert f"For: {tracker}\n" in render_issue(reproduction(runner=runner, whose=whose))

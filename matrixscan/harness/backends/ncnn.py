@@ -51,7 +51,7 @@ class Exporter:
         """Write the .param and beside it the .bin of the weights and a .json of what its tensors are called."""
         import torch
 
-        shape, shape2 = _shapes(inputs, dynamic)
+        shape, shape2 = shapes(inputs, dynamic)
         # Of the dozen files pnnx leaves two are the model.
         with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
             source = os.path.join(folder, "model.pt")
@@ -158,7 +158,7 @@ def _binary():
     return None
 
 
-def _shapes(inputs, dynamic):
+def shapes(inputs, dynamic):
     """Return the shapes of the inputs as pnnx reads them, and those with every dynamic axis doubled.
 
     pnnx runs the model at both and keeps dynamic what differs.

@@ -11,8 +11,9 @@ import traceback
 import numpy as np
 
 from .. import case as cases
-from ..backends import find_runner
+from ..backends import find_exporter, find_runner
 from . import reduce_modules, reduce_onnx, reduce_pins, reduce_values
+from .reduce_attempts import Conversion, Export
 from .reduce_runs import Runs
 
 _FOLDER = "reproduction"
@@ -40,15 +41,21 @@ def reproduce(request, out_dir, events):
 
 def _reduce(request, out_dir, folder, events):
     case, failure = request["cases"][0], request["failure"]
-    of_a_graph = failure["stage"] in _OF_A_GRAPH
+    converted = find_exporter(case["exporter"]).FORMAT == "ncnn"
+    of_a_graph = failure["stage"] in _OF_A_GRAPH and not converted
     bench = cases.Bench(request, out_dir, events, cases.JOINT[: 3 if of_a_graph else 2])
     ended = bench.run(case)
     if ended["stage"] is not None:
         words = (ended["error"] or {}).get("message", ended["reason"])
         raise reduce_onnx.Irreproducible("the case ends at %s already: %s" % (ended["stage"], words))
-    if not of_a_graph:
-        return reduce_modules.reduce_export(bench, case, failure, folder)
-    return _reduce_graph(bench, case, failure, folder)
+    if of_a_graph:
+        return _reduce_graph(bench, case, failure, folder)
+    way = Conversion(case, _tables(bench, case), request["threads"], failure["stage"]) if converted else Export(case)
+    return reduce_modules.reduce_module(bench, case, failure, way, folder)
+
+
+def _tables(bench, case):
+    return bench.spec(case)["tolerances"]["fp32" if case["precision"] == "fp32" else "fp16"]
 
 
 def _reduce_graph(bench, case, failure, folder):
@@ -57,12 +64,11 @@ def _reduce_graph(bench, case, failure, folder):
     runner = find_runner(case["runner"])
     stage, feeds, arrays = _subject(bench, case, failure)
     chain = bench.kept(case, "build")["chain"]
-    tables = bench.spec(case)["tolerances"]["fp32" if case["precision"] == "fp32" else "fp16"]
     subject = {
         "stage": failure["stage"],
         "feeds": feeds,
         "expected": dict(zip(chain.outputs[stage], arrays)),
-        "bounds": tuple(tables[""]),
+        "bounds": tuple(_tables(bench, case)[""]),
         "calls": lambda: reduce_values.record(chain.stages[stage], feeds),
     }
     model = onnx.load(bench.kept(case, "export")["paths"][stage])

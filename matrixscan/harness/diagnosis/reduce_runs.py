@@ -17,11 +17,11 @@ _ALIKE = 0.6
 
 
 class At(Exception):
-    """What went wrong, with the stage it happened at."""
+    """What went wrong, in words that begin with its type, with the stage it happened at."""
 
-    def __init__(self, at, error):
-        super().__init__(str(error).strip() or repr(error))
-        self.at, self.kind = at, type(error).__name__
+    def __init__(self, at, words):
+        super().__init__(words)
+        self.at = at
 
 
 class Runs:
@@ -39,12 +39,12 @@ class Runs:
     def run(self, model, feeds, level="all"):
         """Return the Ending: "done" has the outputs by name, "raised" the error's fields with `at`, load or run."""
         self.count += 1
-        return self._named(apart(self._outputs, model, feeds, level, seconds=self.seconds))
+        return named(apart(self._outputs, model, feeds, level, seconds=self.seconds))
 
     def load(self, model):
         """Return the Ending of opening a model."""
         self.count += 1
-        return self._named(apart(self._opened, model, seconds=self.seconds))
+        return named(apart(self._opened, model, seconds=self.seconds))
 
     def check(self, model):
         """Return the Ending of ONNX's checker with shape inference."""
@@ -56,13 +56,6 @@ class Runs:
         self.count += 1
         ending = apart(_evaluated, model, feeds, seconds=self.seconds)
         return ending.value if ending.kind == "done" else None
-
-    @staticmethod
-    def _named(ending):
-        if ending.kind == "raised" and ending.value["type"] == "At":
-            kind, _, message = ending.value["message"].partition(": ")
-            ending.value.update(type=kind, message=message)
-        return ending
 
     def _opened(self, model):
         with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +69,7 @@ class Runs:
                 return _session(path, self.threads, level)
             return self.runner.load(path, self.threads, self.precision)
         except Exception as error:
-            raise At("load", _Worded(error)) from error
+            raise At("load", worded(error)) from error
 
     def _outputs(self, model, feeds, level):
         with tempfile.TemporaryDirectory() as folder:
@@ -85,16 +78,22 @@ class Runs:
                 fed = {name: np.array(feeds[name]) for name in self.runner.input_names(handle)}
                 arrays = self.runner.run(handle, fed)
             except Exception as error:
-                raise At("run", _Worded(error)) from error
+                raise At("run", worded(error)) from error
             names = [entry.name for entry in model.graph.output]
             return {name: array for name, array in zip(names, arrays) if isinstance(array, np.ndarray)}
 
 
-class _Worded(Exception):
-    """An error's type and message in one text, because of an error that crosses processes little else is left."""
+def worded(error):
+    """Return an error's type and message in one text: of an error that crosses processes little else is left."""
+    return "%s: %s" % (type(error).__name__, str(error).strip() or repr(error))
 
-    def __init__(self, error):
-        super().__init__("%s: %s" % (type(error).__name__, str(error).strip() or repr(error)))
+
+def named(ending):
+    """Return an ending whose error, if it is an At, has the type and message of what At stands for."""
+    if ending.kind == "raised" and ending.value["type"] == "At":
+        kind, _, message = ending.value["message"].partition(": ")
+        ending.value.update(type=kind, message=message)
+    return ending
 
 
 def _session(path, threads, level):
