@@ -211,7 +211,7 @@ def _why_not(case: CaseRecord) -> str | None:
     if case.stage not in _STAGES:
         return f"it ended at {case.stage}, before anything was exported"
     if case.exporter not in _EXPORTERS:
-        return f"{case.exporter} exports nothing; a file is small enough as it is"
+        return f"{case.exporter} has no module behind it with which the inside of a graph could be compared"
     if case.reason == "nondeterministic":
         return "two runs of it differ, so that no run of a part proves anything"
     return None
