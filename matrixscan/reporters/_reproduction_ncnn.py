@@ -60,11 +60,12 @@ def opened(folder):
 """
 
 _RUN = """\
-#: How the script that pnnx writes beside a model hands over inputs and outputs. Which axis is the batch stands there:
-#: older releases of ncnn have tensors without it, where it is taken away and put back; 233 says that there is none.
+#: How the script that pnnx writes beside a model hands over inputs and outputs: which axis is the batch stands there.
+#: Older releases of ncnn have tensors without it, where it is taken away and put back.
 INPUT = r'\\("in(\\d+)", ncnn\\.Mat\\(in\\d+(?:\\.squeeze\\((\\d+)\\))?\\.numpy\\(\\)(?:, batch_index=(\\d+))?\\)'
 OUTPUT = r"from_numpy\\((?:np\\.array\\(out(\\d+)\\)|out(\\d+)\\.numpy\\(batch_index=(\\d+)\\))\\)"
 OUTPUT += r"(?:\\.unsqueeze\\((\\d+)\\))?"
+NO_BATCH = 233
 
 
 def run(net, inputs, folder):
@@ -74,10 +75,11 @@ def run(net, inputs, folder):
     used = re.findall(r"^pnnx\\.Input +pnnx_input_(\\d+) ", (folder / "model.pnnx.param").read_text(), re.MULTILINE)
     extractor = net.create_extractor()
     for at, squeezed, kept in re.findall(INPUT, script):
-        array = inputs[int(used[int(at)])].numpy()
+        array, axis = inputs[int(used[int(at)])].numpy(), int(squeezed or kept or NO_BATCH)
         array = array.astype(np.int32) if array.dtype == np.int64 else array
-        array = np.ascontiguousarray(array.squeeze(int(squeezed)) if squeezed else array)
-        mat = ncnn.Mat(array, batch_index=int(kept)) if kept else ncnn.Mat(array)
+        has_batch = axis != NO_BATCH and kept and hasattr(ncnn.Mat, "batch")
+        array = np.ascontiguousarray(array if axis == NO_BATCH or has_batch else array.squeeze(axis))
+        mat = ncnn.Mat(array, batch_index=axis) if has_batch else ncnn.Mat(array)
         code = extractor.input("in" + at, mat.clone())
         if code:
             raise NcnnError("input in%s returned %d" % (at, code))
@@ -86,8 +88,11 @@ def run(net, inputs, folder):
         code, mat = extractor.extract("out" + (old or new))
         if code or mat.empty():
             raise NcnnError("extract out%s returned %d%s" % (old or new, code, "" if code else " and an empty tensor"))
-        array = mat.numpy(batch_index=int(kept)).copy() if kept else np.array(mat)
-        outputs.append(np.expand_dims(array, int(unsqueezed)) if unsqueezed else array)
+        axis = int(kept or unsqueezed or NO_BATCH)
+        if kept and hasattr(ncnn.Mat, "batch"):
+            outputs.append(mat.numpy(batch_index=axis).copy())
+        else:
+            outputs.append(np.array(mat) if axis == NO_BATCH else np.expand_dims(np.array(mat), axis))
     return outputs
 """
 
