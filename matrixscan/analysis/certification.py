@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from matrixscan.analysis.findings import first_line
+from matrixscan.analysis.first_line import first_line
 from matrixscan.analysis.grid import Grid, words_of
 from matrixscan.analysis.judge import GOOD, UNKNOWN
 from matrixscan.analysis.recommend import JOINT

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from matrixscan.analysis.first_line import first_line
 from matrixscan.analysis.judge import (
     BAD_OUTCOMES,
     GOOD,
@@ -21,12 +21,6 @@ from matrixscan.analysis.judge import (
 )
 from matrixscan.analysis.known import Known
 from matrixscan.records.types import CaseRecord, Error
-
-#: Colours of a terminal.
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
-#: Below it torch.onnx.export(dynamo=True) tells its errors, the root cause first.
-_SUMMARY = "## Exception summary"
-_CLASS = re.compile(r"^<class '(?:[\w<>]+\.)*(\w+)'>")
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -174,19 +168,6 @@ def worst_figure(cases: Sequence[CaseRecord]) -> Figure | None:
         if not output.passed and output.reason == "mismatch" and output.max_abs is not None
     ]
     return max(figures, key=lambda figure: figure.max_abs, default=None)
-
-
-def first_line(text: str) -> str:
-    """Return the first line with words in it, free of control characters.
-
-    PyTorch's exporter puts advice for its developers before what happened; of its text this is the root cause.
-    """
-    _, found, summary = text.partition(_SUMMARY)
-    for line in (summary if found else text).splitlines():
-        clean = " ".join("".join(char if char.isprintable() else " " for char in _STYLE.sub("", line)).split())
-        if clean:
-            return _CLASS.sub(r"\1", clean)
-    return ""
 
 
 def _lane_view(lane: Sequence[CaseRecord], cases: Sequence[CaseRecord]) -> LaneView:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from matrixscan.analysis.drift import AMPLE
-from matrixscan.analysis.findings import Figure, Finding, first_line
+from matrixscan.analysis.findings import Figure, Finding
+from matrixscan.analysis.first_line import first_line
 from matrixscan.analysis.judge import BAD, GOOD, UNKNOWN
 from matrixscan.analysis.view import CellView, ProbeVariant, ScanView
 from matrixscan.harness.protocol import ENVIRONMENT_STAGES

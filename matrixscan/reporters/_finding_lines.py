@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from matrixscan.analysis.findings import first_line
+from matrixscan.analysis.first_line import first_line
 from matrixscan.analysis.flip_groups import FlipGroup, Neighbours
 from matrixscan.analysis.flips import Flip
 from matrixscan.analysis.grid import ENVIRONMENT, Grid
@@ -16,8 +15,8 @@ from matrixscan.reporters._markdown import escape
 
 _MOST_NAMED = 8
 _MOST_WORDS = 200
-#: What ONNX Runtime says before it says what happened.
-_CEREMONY = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Non-zero status code returned while running )?")
+#: Probes of which the same is said in one line, from which on that is done.
+_FEWEST_PROBES = 3
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -49,7 +48,7 @@ class Said:
         column = self._columns.get(flip.case)
         if row is None or column is None:
             return ""
-        text = first_line(_CEREMONY.sub("", self._grid.texts[self._grid.errors[row, column]]))
+        text = first_line(self._grid.texts[self._grid.errors[row, column]])
         return text if len(text) <= _MOST_WORDS else text[: _MOST_WORDS - 3].rstrip() + "..."
 
 
@@ -93,12 +92,33 @@ def _line(groups: Sequence[FlipGroup]) -> Line:
     )
 
 
+def finding_lines(lines: Sequence[Line], said: Said, neighbours: Neighbours) -> list[str]:
+    """Return the items of a list: one for all probes of which the tools say the same in the same words."""
+    alike: dict[tuple[object, ...], list[Line]] = {}
+    for number, line in enumerate(lines):
+        quotes = _quotes(line.first, said)
+        same = (_lane(line), _change(line.first, neighbours), line.first.where, quotes, line.whose)
+        alike.setdefault(same if quotes else (number,), []).append(line)
+    bundles = sorted(alike.values(), key=lambda bundle: -sum(line.cases for line in bundle))
+    return [item for bundle in bundles for item in _items(bundle, said, neighbours)]
+
+
+def _items(bundle: Sequence[Line], said: Said, neighbours: Neighbours) -> list[str]:
+    probes = list(dict.fromkeys(line.first.probe for line in bundle))
+    if len(probes) < _FEWEST_PROBES:
+        return [finding_line(line, said, neighbours) for line in bundle]
+    line, group = bundle[0], bundle[0].first
+    count = sum(line.cases for line in bundle)
+    name = f"**{len(probes)} probes** ({_lane(line)})"
+    where = f", {group.where}" if group.where else ""
+    change = f"{_change(group, neighbours)}: {count} cases ({escape(_short(probes))}){where}"
+    return [f"- {name}, {change}{_quotes(group, said)}{_whose(line)}"]
+
+
 def finding_line(line: Line, said: Said, neighbours: Neighbours) -> str:
     """Return one item of a list."""
     group = line.first
-    over = len(neighbours.between(group.example))
-    gap = f" ({over} release{'' if over == 1 else 's'} between not measured there)" if over else ""
-    change = f"{group.axis} {group.from_} → {group.to}{gap}: `{group.before}` → `{group.after}`"
+    change = _change(group, neighbours)
     where = f", {group.where}" if group.where else ""
     if group.probe == ENVIRONMENT.probe:
         return f"- {change}{where}{_quotes(group, said)}{_whose(line)}"
@@ -106,6 +126,12 @@ def finding_line(line: Line, said: Said, neighbours: Neighbours) -> str:
     of = "; ".join(part for part in (_variants(line, said), _sizes(group)) if part)
     name = f"**{escape(group.probe)}** ({_lane(line)})"
     return f"- {name}, {change}: {count}{f' ({of})' if of else ''}{where}{_quotes(group, said)}{_whose(line)}"
+
+
+def _change(group: FlipGroup, neighbours: Neighbours) -> str:
+    over = len(neighbours.between(group.example))
+    gap = f" ({over} release{'' if over == 1 else 's'} between not measured there)" if over else ""
+    return f"{group.axis} {group.from_} → {group.to}{gap}: `{group.before}` → `{group.after}`"
 
 
 def _lane(line: Line) -> str:
@@ -151,4 +177,5 @@ def _sizes(group: FlipGroup) -> str:
 
 def _short(names: Sequence[str]) -> str:
     rest = len(names) - _MOST_NAMED
-    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:_MOST_NAMED])} and {rest} others"
+    more = f" and {rest} other{'' if rest == 1 else 's'}"
+    return ", ".join(names[:_MOST_NAMED]) + (more if rest > 0 else "")

@@ -12,7 +12,7 @@ from matrixscan.analysis.flip_groups import FlipGroup, Neighbours, grouped
 from matrixscan.analysis.flips import Flip, changed_cases, lines, side_of
 from matrixscan.analysis.grid import ENVIRONMENT, OK, Grid, version_order
 from matrixscan.analysis.table import Table
-from matrixscan.reporters._finding_lines import Said, finding_line, merged
+from matrixscan.reporters._finding_lines import Said, finding_lines, merged
 from matrixscan.reporters._markdown import escape, table
 
 FILE = "findings.md"
@@ -82,7 +82,7 @@ _KINDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 def _section(heading: str, groups: Sequence[FlipGroup], said: Said, neighbours: Neighbours) -> list[str]:
     if not groups:
         return []
-    return [f"### {heading}", "", *(finding_line(line, said, neighbours) for line in merged(groups)), ""]
+    return [f"### {heading}", "", *finding_lines(merged(groups), said, neighbours), ""]
 
 
 def _facts(grid: Grid, flips: Sequence[Flip], groups: Sequence[FlipGroup], head: Head) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from matrixscan.analysis.first_line import first_line
 from matrixscan.records.reproduction import Reduced, Reproduction, Tensor, Words
 from matrixscan.reporters import _reproduction_code as code
 from matrixscan.reporters import _reproduction_ncnn as ncnn
@@ -17,8 +18,6 @@ from matrixscan.reporters import _reproduction_ncnn as ncnn
 _DEVICE_PACKAGES = ("nvidia-", "triton", "cuda-")
 _HANG_SECONDS = 60
 _WIDTH = 118
-#: What ONNX Runtime says before it says something.
-_PREAMBLE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (Non-zero status code returned while running |)")
 
 
 def render_script(reproduction: Reproduction) -> str:
@@ -167,7 +166,7 @@ def _ends(reduced: Reduced, reason: str | None = None) -> str:
     if reduced.ending == "died":
         return f"ends the process with {reduced.failure}"
     if isinstance(reduced.failure, Words):
-        words = _PREAMBLE.sub("", reduced.failure.message.strip().splitlines()[0])
+        words = first_line(reduced.failure.message)
         return f"fails: {reduced.failure.type}: {textwrap.shorten(words, 90, placeholder=' ...')}"
     return _DIFFERS.get(reason or "", "gives other values than PyTorch")
 
