@@ -106,10 +106,12 @@ def joint_records(plans: Plans, reports: Reports) -> list[Record]:
     if not has_many_cases(plan):
         return [record for cell in plan.cells if (record := reports.read(cell.id)) is not None]
     table = reports.folder / CASES
-    known = {record.id: record for record in (records_from_parquet(table) if table.is_file() else ())}
+    # A matrix that grew has published records until now.
+    apart = {cell.id: record for cell in plan.cells if (record := reports.read(cell.id)) is not None}
+    known = apart | {record.id: record for record in (records_from_parquet(table) if table.is_file() else ())}
     measured = {record.id: record for record in _records(plan, _there(plan, plan.cells))}
     records = [(known | measured)[cell.id] for cell in plan.cells if cell.id in known or cell.id in measured]
-    if measured:
+    if measured or apart:
         made = Reports(measured_places().reports, plan.matrix.name)
         made.hand_over(measured, reports)
         records_to_parquet(records, table)

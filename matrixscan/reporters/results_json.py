@@ -1,4 +1,7 @@
-"""results.json: every cell and case for programs. No times: a repeated scan gives the same text."""
+"""results.json: every cell and case for programs. No times: a repeated scan gives the same text.
+
+Of the error of a case it has the line that says what happened; the records have all of its words.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from matrixscan.analysis.controls import Doubt
 from matrixscan.analysis.explained import Explanation
+from matrixscan.analysis.first_line import first_line
 from matrixscan.analysis.judge import case_order
 from matrixscan.analysis.view import CellView, ScanView
 from matrixscan.analysis.why import place_text
@@ -19,9 +23,9 @@ from matrixscan.records.types import CaseRecord, Error, OutputMetrics
 NAME = "results"
 SUFFIX = ".json"
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: Case results from which on those that need no look are counted only; the records have them.
-_MANY = 20_000
+_MANY = 4_000
 _UNREMARKABLE = ("passed", "infeasible")
 
 _METRICS = (
@@ -131,7 +135,7 @@ def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
         "stage": case.stage,
         "outcome": case.outcome,
         "reason": case.reason,
-        "error": _error(case.error),
+        "error": None if case.error is None else _error(Error(case.error.type, first_line(case.error.message))),
         "announced": announced.get(case.id),
         "witness": case.witness,
         "pruned_inputs": case.facts.get("pruned_inputs", []),

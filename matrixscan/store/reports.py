@@ -15,6 +15,8 @@ from matrixscan.store.files import write_atomically
 
 #: Files that say what is recommended; there are none where nothing is.
 RECOMMENDED = ("recommended.*", "badge.json", "constraints-*.txt", "lock-*.txt")
+#: Bytes of a long log that are published from its begin, and from its end.
+_LOG_END = 64_000
 
 
 class Reports:
@@ -55,12 +57,13 @@ class Reports:
         return data
 
     def hand_over(self, cells: Iterable[str], other: Reports, *, logs: bool = True) -> None:
-        """Copy locks, pictures and, unless told otherwise, logs of combinations to another folder."""
+        """Copy locks, pictures and, unless told otherwise, logs of combinations to another folder; logs not at length."""
         for cell in cells:
-            locks = (path for path in (self.folder / "locks").glob("*.txt") if _concerns(path, cell))
-            log = self.log_path(cell)
-            for source in (*locks, *([log] if logs and log.is_file() else [])):
+            for source in (path for path in (self.folder / "locks").glob("*.txt") if _concerns(path, cell)):
                 write_atomically(other.folder / source.relative_to(self.folder), source.read_bytes())
+            log = self.log_path(cell)
+            if logs and log.is_file():
+                write_atomically(other.log_path(cell), _shortened(log.read_bytes()))
             pictures = self.picture_path(cell, "").parent
             target = other.picture_path(cell, "").parent
             shutil.rmtree(target, ignore_errors=True)
@@ -87,6 +90,15 @@ class Reports:
             for path in self.folder.glob(pattern):
                 if path.name not in keep:
                     path.unlink()
+
+
+def _shortened(log: bytes) -> bytes:
+    """Return a log without its middle, cut at line ends, where it is long: begin and end say what happened."""
+    if len(log) <= 2 * _LOG_END:
+        return log
+    begin, end = log[:_LOG_END].rpartition(b"\n")[0], log[-_LOG_END:].partition(b"\n")[2]
+    left_out = len(log) - len(begin) - len(end)
+    return begin + b"\n... %d bytes left out ...\n" % left_out + end
 
 
 def _concerns(lock: Path, cell: str) -> bool:

@@ -1,5 +1,7 @@
 """Joint plans: exports that are used again, and spot checks of factored matrices."""
 
+import shutil
+
 import msgspec
 import pytest
 
@@ -123,3 +125,15 @@ def test_a_search_for_boundaries_ends_where_nothing_can_be_measured(workplace, m
 def test_a_sample_that_is_not_joint_is_refused(workplace):
     with pytest.raises(NothingSelectedError, match="add --joint"):
         load_plans(workplace.request(sample=0.5))
+
+
+def test_published_records_become_a_table_when_there_are_many(scanned, monkeypatch):
+    folder = scanned.root / "reports" / "joint"
+    shutil.rmtree(scanned.root / ".matrixscan")
+    commands.report(scanned.request("joint"))
+    before = {name: (folder / name).read_bytes() for name in ("results.json", "table.md", "verdicts.json")}
+    monkeypatch.setattr("matrixscan.commands.wide.MANY_CASES", 1)
+    commands.report(scanned.request("joint"))
+    assert (folder / "cases.parquet").is_file()
+    assert not (folder / "records").exists()
+    assert {name: (folder / name).read_bytes() for name in before} == before

@@ -45,3 +45,20 @@ def test_recommendations_that_hold_no_more_go(reports):
     assert sorted(path.name for path in reports.folder.iterdir()) == left
     reports.prune_recommended(())
     assert sorted(path.name for path in reports.folder.iterdir()) == ["locks", "table.md"]
+
+
+def test_a_long_log_is_handed_over_without_its_middle(reports, tmp_path):
+    other = Reports(tmp_path / "published", "m")
+    for cell, lines in (("short", 10), ("long", 20_000)):
+        path = reports.log_path(cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"line {number}\n" for number in range(lines)))
+    reports.hand_over(["short", "long"], other)
+    assert other.log_path("short").read_bytes() == reports.log_path("short").read_bytes()
+    told = other.log_path("long").read_text().splitlines()
+    (gap,) = [number for number, line in enumerate(told) if line.startswith("... ")]
+    assert (told[0], told[-1]) == ("line 0", "line 19999")
+    assert told[gap - 1] == f"line {gap - 1}"
+    left_out = sum(len(f"line {number}\n") for number in range(gap, int(told[gap + 1].split()[1])))
+    assert int(told[gap].split()[1]) == pytest.approx(left_out, abs=1)
+    assert other.log_path("long").stat().st_size < 130_000
