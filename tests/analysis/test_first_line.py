@@ -25,14 +25,18 @@ TEXTS = {
         "Could not find an implementation for X(18)",
     ),
     "a signature of ONNX Runtime": (
-        "[ONNXRuntimeError] : 1 : FAIL : Load model from <work>/m.onnx failed:<path>/model.cc:149 "
-        "onnxruntime::Model::Model(onnx::ModelProto&&, const PathString&, const A*) Unsupported model IR version: 10",
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Load model from <work>/m.onnx failed:<path>/model.cc:149 "
+            "onnxruntime::Model::Model(onnx::ModelProto&&, const PathString&, const A*) Unsupported model IR version: 10"
+        ),
         "Unsupported model IR version: 10",
     ),
     "a signature with brackets of other kinds": (
-        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running STFT node. Name:'/S' "
-        "Status Message: <path>/dft.cc:509 onnxruntime::common::Status onnxruntime::(anonymous namespace)::f(A*, bool) "
-        "[with T = float; U = std::complex<float>] size was false. Give (2, 3)",
+        (
+            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running STFT node. Name:'/S' "
+            "Status Message: <path>/dft.cc:509 onnxruntime::common::Status onnxruntime::(anonymous namespace)::f(A*, bool) "
+            "[with T = float; U = std::complex<float>] size was false. Give (2, 3)"
+        ),
         "STFT node. Name:'/S' Status Message: size was false. Give (2, 3)",
     ),
     "a call operator": ("<path>/a.h:1 void onnxruntime::F::operator()(int) const no", "no"),
