@@ -57,7 +57,7 @@ class Reports:
         return data
 
     def hand_over(self, cells: Iterable[str], other: Reports, *, logs: bool = True) -> None:
-        """Copy locks, pictures and, unless told otherwise, logs of combinations to another folder; of long logs two ends."""
+        """Copy locks, pictures and, unless told otherwise, logs to another folder; of long logs both ends."""
         for cell in cells:
             for source in (path for path in (self.folder / "locks").glob("*.txt") if _concerns(path, cell)):
                 write_atomically(other.folder / source.relative_to(self.folder), source.read_bytes())

@@ -5,6 +5,9 @@ from matrixscan.analysis.first_line import first_line
 ADVICE = (
     "Failed to export. \x1b[96mThis is step 1/3\x1b[0m of exporting the model to ONNX. Next steps:\n- Debug it.\n\n"
 )
+ORT = "[ONNXRuntimeError] : {} : {} : "
+MODEL = "onnxruntime::Model::Model(onnx::ModelProto&&, const PathString&, const A*) "
+STFT = "onnxruntime::common::Status onnxruntime::(anonymous namespace)::f(A*, bool) [with T = float; U = complex<T>] "
 TEXTS = {
     "the first line": ("no kernel\nfor this", "no kernel"),
     "blank lines before it": ("\n  \n\tlate words\n", "late words"),
@@ -21,23 +24,19 @@ TEXTS = {
     "a local class": (ADVICE + "## Exception summary\n\n<class 'm.f.<locals>.E'>: words", "E: words"),
     "a cause without words": (ADVICE + "## Exception summary\n\n<class 'AssertionError'>: \n", "AssertionError:"),
     "the status of ONNX Runtime": (
-        "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for X(18)",
-        "Could not find an implementation for X(18)",
+        ORT.format(9, "NOT_IMPLEMENTED") + "no implementation for X",
+        "no implementation for X",
     ),
     "a signature of ONNX Runtime": (
-        (
-            "[ONNXRuntimeError] : 1 : FAIL : Load model from <work>/m.onnx failed:<path>/model.cc:149 "
-            "onnxruntime::Model::Model(onnx::ModelProto&&, const PathString&, const A*) Unsupported model IR version: 10"
-        ),
-        "Unsupported model IR version: 10",
+        ORT.format(1, "FAIL") + "Load model from <work>/m.onnx failed:<path>/model.cc:149 " + MODEL + "IR version: 10",
+        "IR version: 10",
     ),
     "a signature with brackets of other kinds": (
-        (
-            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running STFT node. Name:'/S' "
-            "Status Message: <path>/dft.cc:509 onnxruntime::common::Status onnxruntime::(anonymous namespace)::f(A*, bool) "
-            "[with T = float; U = std::complex<float>] size was false. Give (2, 3)"
-        ),
-        "STFT node. Name:'/S' Status Message: size was false. Give (2, 3)",
+        ORT.format(6, "FAIL")
+        + "Non-zero status code returned while running STFT node. <path>/dft.cc:5 "
+        + STFT
+        + "No (2)",
+        "STFT node. No (2)",
     ),
     "a call operator": ("<path>/a.h:1 void onnxruntime::F::operator()(int) const no", "no"),
     "a place without a signature": ("<path>/a.cc:12 size (of x) is odd", "<path>/a.cc:12 size (of x) is odd"),
