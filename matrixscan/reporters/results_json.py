@@ -26,6 +26,8 @@ SUFFIX = ".json"
 SCHEMA_VERSION = 4
 #: Case results from which on those that need no look are counted only; the records have them.
 _MANY = 4_000
+#: Of an error; the records have all.
+_MOST_CHARACTERS = 300
 _UNREMARKABLE = ("passed", "infeasible")
 
 _METRICS = (
@@ -124,6 +126,7 @@ def _doubt(doubt: Doubt) -> dict[str, Any]:
 
 def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
     worst = _worst(case.outputs)
+    remarks = {"announced": announced.get(case.id), "pruned_inputs": case.facts.get("pruned_inputs")}
     return {
         "probe": case.probe,
         "variant": case.variant,
@@ -135,12 +138,17 @@ def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
         "stage": case.stage,
         "outcome": case.outcome,
         "reason": case.reason,
-        "error": None if case.error is None else _error(Error(case.error.type, first_line(case.error.message))),
-        "announced": announced.get(case.id),
+        "error": None if case.error is None else _error(Error(case.error.type, _line(case.error.message))),
         "witness": case.witness,
-        "pruned_inputs": case.facts.get("pruned_inputs", []),
+        # What there is of these; most cases have none.
+        **{name: value for name, value in remarks.items() if value},
         "metrics": None if worst is None else {name: getattr(worst, name) for name in _METRICS},
     }
+
+
+def _line(message: str) -> str:
+    line = first_line(message)
+    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 3] + "..."
 
 
 def _worst(outputs: tuple[OutputMetrics, ...]) -> OutputMetrics | None:
