@@ -16,7 +16,7 @@ from matrixscan.records.types import SCHEMA_VERSION, CaseRecord, OutputMetrics, 
 from matrixscan.store.parquet import arrow, check_version, read_arrow, write_arrow
 
 #: From so many cases on a matrix is better published as one file.
-MANY_CASES = 4_000
+MANY_CASES = 2_000
 
 _FIX = "delete it and scan again"
 _FIGURES = (

@@ -16,7 +16,7 @@ from matrixscan.store.files import write_atomically
 #: Files that say what is recommended; there are none where nothing is.
 RECOMMENDED = ("recommended.*", "badge.json", "constraints-*.txt", "lock-*.txt")
 #: Bytes of a long log that are published from its begin, and from its end.
-_LOG_END = 32_000
+_LOG_END = 16_000
 
 
 class Reports:
