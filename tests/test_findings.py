@@ -2,6 +2,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from matrixscan.analysis.flips import flips
@@ -9,11 +10,13 @@ from matrixscan.analysis.grid_evidence import GridExperience
 from matrixscan.analysis.grid_files import read_published
 from matrixscan.analysis.grid_why import with_blame
 from matrixscan.errors import NothingSelectedError
-from matrixscan.records.types import Record
+from matrixscan.records.types import Error, Record
 from matrixscan.records.upgrade import decode_record
 from matrixscan.reporters._flips import render_flips
 from matrixscan.store import parquet
 from matrixscan.store.parquet_cases import records_to_parquet
+from matrixscan.store.published import published_records
+from matrixscan.store.reports import Reports
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,7 +35,8 @@ findings = load(ROOT / "docs/update_findings.py")
 def reports(tmp_path):
     """Return a folder of reports with the published records of ncnn as `eras`, and their flips."""
     folder = tmp_path / "eras"
-    shutil.copytree(ROOT / "reports/ncnn/records", folder / "records")
+    for record in published_records(ROOT / "reports/ncnn"):
+        Reports(tmp_path, "eras").write(record)
     grid = read_published(folder).grid
     told = with_blame(flips(grid), GridExperience(grid))
     (folder / "flips.json").write_text(render_flips(told), encoding="utf-8")
@@ -61,6 +65,27 @@ def test_flips_that_the_tables_do_not_give_are_refused(reports):
 def test_joint_records_are_compared_where_they_are_published(reports):
     shutil.copytree(reports / "eras/records", reports / "eras_joint/records")
     assert "9 combinations were also measured jointly" in findings.rendered(reports)
+
+
+def test_what_both_kinds_of_evidence_say_differently_is_shown_with_its_words(reports):
+    known = Reports(reports, "eras")
+    for number, path in enumerate(sorted((reports / "eras/records").glob("*.json"))):
+        record = known.read(path.stem)
+        if not number:
+            error = Error("SerdeError", "[ONNXRuntimeError] : 1 : FAIL : cannot write it\nmore")
+            changed = [
+                msgspec.structs.replace(case, stage="export", outcome="failed", reason="error", error=error)
+                if case.outcome == "passed" and case.exporter == "pnnx"
+                else case
+                for case in record.cases
+            ]
+            record = msgspec.structs.replace(record, cases=tuple(changed))
+        Reports(reports, "eras_joint").write(record)
+    text = findings.rendered(reports)
+    (row,) = [line for line in text.splitlines() if "SerdeError: cannot write it" in line]
+    assert row.startswith("| ok | export: error | ")
+    assert "python 3.13, torch 2.15.0, pnnx 20240226, ncnn 1.0.20240820" in row
+    assert "Where they differ, both are shown:" in text
 
 
 def test_a_scan_reads_the_same_from_records_cases_and_tables(reports, tmp_path):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from matrixscan.analysis.agreement import Agreement
+from matrixscan.analysis.agreement import Agreement, Difference
+from matrixscan.analysis.first_line import first_line
 from matrixscan.analysis.flip_groups import FlipGroup, Neighbours, grouped
 from matrixscan.analysis.flips import Flip, changed_cases, lines, side_of
 from matrixscan.analysis.grid import ENVIRONMENT, OK, Grid, version_order
@@ -54,7 +55,7 @@ def render_findings(grid: Grid, flips: Sequence[Flip], head: Head, agreed: Agree
     parts = [f"# Findings of {escape(head.matrix)}", ""]
     parts += [head.source, ""] if head.source else []
     parts += [*_facts(grid, flips, groups, head), "", _HOW_TO_READ, ""]
-    parts += [] if agreed is None else [*_agreement(agreed), ""]
+    parts += [] if agreed is None else [*_agreement(agreed, grid.axes), ""]
     parts += ["## Releases where most things changed", "", *_releases(grid, flips), ""]
     neighbours = Neighbours(grid)
     said = Said(grid)
@@ -71,6 +72,13 @@ def is_operator(probe: str) -> bool:
     """Return whether a probe is about operators rather than a model."""
     return probe.startswith("op_") or probe == "opinfo"
 
+
+#: Said where both kinds of evidence differ.
+_BESIDE = (
+    "Packages that are no axis are resolved for each environment as of its youngest release, so the same pins may "
+    "stand beside other packages in an export side and in a whole environment. Where they differ, both are shown:"
+)
+_MOST_PLACES = 3
 
 _KINDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("Environments that can or cannot be used", lambda probe: probe == ENVIRONMENT.probe),
@@ -114,19 +122,31 @@ def _axes(grid: Grid) -> list[str]:
     return spans
 
 
-def _agreement(agreed: Agreement) -> list[str]:
+def _agreement(agreed: Agreement, order: Sequence[str]) -> list[str]:
     told = [
         "## Agreement with joint evidence",
         "",
         _counts(agreed),
     ]
-    found: dict[tuple[str, ...], list[str]] = {}
+    if not agreed.differing:
+        return told
+    found: dict[tuple[str, str, str], list[Difference]] = {}
     for each in agreed.differing:
-        name = f"{each.case.probe}/{each.case.variant} {each.case.exporter} {each.case.opset}"
-        name = each.case.probe if each.case == ENVIRONMENT else name
-        found.setdefault((name, each.factored, each.joint), []).append(each.case.size)
-    rows = tuple((*key, str(len(sizes))) for key, sizes in sorted(found.items()))
-    return [*told, "", *table(Table(("case", "factored", "joint", "times"), rows))] if rows else told
+        words = first_line(each.joint_error or each.factored_error)
+        found.setdefault((each.factored, each.joint, words), []).append(each)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    rows = tuple((factored, joint, *_where_they_differ(own, order), words) for (factored, joint, words), own in ordered)
+    return [*told, "", _BESIDE, "", *table(Table(("factored", "joint", "cases", "in", "words"), rows))]
+
+
+def _where_they_differ(own: Sequence[Difference], order: Sequence[str]) -> tuple[str, str]:
+    """Return how many cases of how many probes differ, and in which combinations."""
+    probes = list(dict.fromkeys(each.case.probe for each in own))
+    axes = [dict(items) for items in dict.fromkeys(tuple(each.axes.items()) for each in own)]
+    places = [", ".join(f"{name} {row[name]}" for name in order if name in row) for row in axes[:_MOST_PLACES]]
+    places += [f"and {len(axes) - _MOST_PLACES} others"] if len(axes) > _MOST_PLACES else []
+    of = probes[0] if len(probes) == 1 else f"{len(probes)} probes"
+    return f"{_n(len(own))} of {of}", "; ".join(places)
 
 
 def _counts(agreed: Agreement) -> str:
