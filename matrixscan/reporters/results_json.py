@@ -1,6 +1,7 @@
 """results.json: every cell and case for programs. No times: a repeated scan gives the same text.
 
-Of the error of a case it has the line that says what happened; the records have all of its words.
+Of the error of a case it has the line that says what happened, once in `errors`; the case has its place there, from 0
+on. The records have all of its words.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def render(view: ScanView) -> str:
     """Return the whole scan as JSON."""
     many = sum(len(cell.cases) for cell in view.cells) > _MANY
     left_out = _UNREMARKABLE if many else ()
+    errors: dict[tuple[str, str], int] = {}
+    cells = [_cell(cell, left_out, errors) for cell in sorted(view.cells, key=lambda cell: cell.id)]
     document = {
         "schema_version": SCHEMA_VERSION,
         "matrix": view.matrix,
@@ -65,7 +68,8 @@ def render(view: ScanView) -> str:
             "not_run": list(view.uncontrolled),
             "quarantined": [_doubt(doubt) for doubt in view.quarantine],
         },
-        "cells": [_cell(cell, left_out) for cell in sorted(view.cells, key=lambda cell: cell.id)],
+        "errors": [{"type": kind, "message": line} for kind, line in errors],
+        "cells": cells,
     }
     return layout(rounded(document)) + "\n"
 
@@ -96,7 +100,7 @@ def _explanation(each: Explanation) -> dict[str, Any]:
     }
 
 
-def _cell(cell: CellView, left_out: Collection[str]) -> dict[str, Any]:
+def _cell(cell: CellView, left_out: Collection[str], errors: dict[tuple[str, str], int]) -> dict[str, Any]:
     announced = {
         case: known.reason for finding in cell.findings.values() for known in finding.announced for case in known.cases
     }
@@ -114,7 +118,7 @@ def _cell(cell: CellView, left_out: Collection[str]) -> dict[str, Any]:
         "reason": cell.reason,
         "error": _error(cell.error),
         "counts": dict(sorted(Counter(case.outcome for case in cell.cases).items())),
-        "cases": [_case(case, announced) for case in cases],
+        "cases": [_case(case, announced, errors) for case in cases],
     }
 
 
@@ -124,7 +128,7 @@ def _doubt(doubt: Doubt) -> dict[str, Any]:
     return {"id": doubt.id, "words": doubt.words, "lanes": lanes}
 
 
-def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
+def _case(case: CaseRecord, announced: Mapping[str, str], errors: dict[tuple[str, str], int]) -> dict[str, Any]:
     worst = _worst(case.outputs)
     remarks = {"announced": announced.get(case.id), "pruned_inputs": case.facts.get("pruned_inputs")}
     return {
@@ -138,7 +142,7 @@ def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
         "stage": case.stage,
         "outcome": case.outcome,
         "reason": case.reason,
-        "error": None if case.error is None else _error(Error(case.error.type, _line(case.error.message))),
+        "error": None if case.error is None else _place(case.error, errors),
         "witness": case.witness,
         # What there is of these; most cases have none.
         **{name: value for name, value in remarks.items() if value},
@@ -146,9 +150,11 @@ def _case(case: CaseRecord, announced: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _line(message: str) -> str:
-    line = first_line(message)
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 3] + "..."
+def _place(error: Error, errors: dict[tuple[str, str], int]) -> int:
+    """Return where the line of an error stands among all, where it is put if it is new."""
+    line = _ADDRESS.sub("0x...", first_line(error.message))
+    line = line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 3] + "..."
+    return errors.setdefault((error.type, line), len(errors))
 
 
 def _worst(outputs: tuple[OutputMetrics, ...]) -> OutputMetrics | None:
