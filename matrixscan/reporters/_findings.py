@@ -144,7 +144,7 @@ def _where_they_differ(own: Sequence[Difference], order: Sequence[str]) -> tuple
     probes = list(dict.fromkeys(each.case.probe for each in own))
     axes = [dict(items) for items in dict.fromkeys(tuple(each.axes.items()) for each in own)]
     places = [", ".join(f"{name} {row[name]}" for name in order if name in row) for row in axes[:_MOST_PLACES]]
-    places += [f"and {len(axes) - _MOST_PLACES} others"] if len(axes) > _MOST_PLACES else []
+    places += [f"and {len(axes) - _MOST_PLACES} more"] if len(axes) > _MOST_PLACES else []
     of = probes[0] if len(probes) == 1 else f"{len(probes)} probes"
     return f"{_n(len(own))} of {of}", "; ".join(places)
 

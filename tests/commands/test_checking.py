@@ -147,7 +147,8 @@ def test_without_an_index_the_records_are_read_and_say_the_same(tmp_path, monkey
 
 def test_without_the_matrix_the_records_alone_are_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(REPORTS / "default/records", tmp_path / "reports/mine/records")
+    (tmp_path / "reports/mine").mkdir(parents=True)
+    shutil.copyfile(REPORTS / "default/cases.parquet", tmp_path / "reports/mine/cases.parquet")
     outcome = piped(BAD, "mine", reports=None)
     assert outcome.exit_code == 1
     assert "matrices/mine.toml is not here" in outcome.text

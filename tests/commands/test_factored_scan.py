@@ -22,14 +22,17 @@ CELLS = [f"{export}-ort{runtime}" for export in EXPORTS for runtime in ("900.1",
 
 def said(results):
     """Return what was found of every case, by combination."""
+    errors = results["errors"]
     return {
-        cell["id"]: (cell["verdict"], cell["verdicts"], list(map(found, cell["cases"]))) for cell in results["cells"]
+        cell["id"]: (cell["verdict"], cell["verdicts"], [found(case, errors) for case in cell["cases"]])
+        for cell in results["cells"]
     }
 
 
-def found(case):
+def found(case, errors):
     which = [case[name] for name in ("probe", "variant", "exporter", "opset", "precision", "runner", "size")]
-    return *which, case["stage"], case["outcome"], case["reason"], case["metrics"], (case["error"] or {}).get("message")
+    words = None if case["error"] is None else errors[case["error"]]["message"]
+    return *which, case["stage"], case["outcome"], case["reason"], case["metrics"], words
 
 
 def facts(path):

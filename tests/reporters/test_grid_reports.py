@@ -156,7 +156,9 @@ def test_disagreement_is_shown_case_by_case():
     made, joint = grid({key(): always(OK)}), grid({key(): old_torch(MISMATCH)})
     text = render_findings(made, [], Head("eras"), agreement(made, joint))
     assert "12 of 18 cases measured in both ways end alike" in text
-    assert "| campplus/published torchscript 13 | ok | compare: mismatch | 6 |" in text
+    assert "| ok | compare: mismatch | 6 of campplus | " in text
+    assert "torch 2.0.0, onnx 1.16.0, onnxruntime 1.15.0; " in text
+    assert "onnxruntime 1.17.0; and 3 more |" in text
     assert "end alike" in render_findings(made, [], Head("eras"), agreement(made, made))
 
 
