@@ -74,11 +74,12 @@ def test_each_misbehaviour_is_one_finding_and_the_good_probe_is_good(project):
     project.write("matrices/mine.toml", matrix(["good"], others))
     code, output = project.scan("mine")
     assert code == 0, output
-    (cell,) = project.results("mine")["cells"]
+    results = project.results("mine")
+    (cell,) = results["cells"]
     assert cell["verdict"] == "good"
     found = {}
     for case in cell["cases"]:
-        error = case["error"] and case["error"]["type"]
+        error = None if case["error"] is None else results["errors"][case["error"]]["type"]
         found.setdefault(case["probe"], {})[case["size"]["n"]] = (case["stage"], case["outcome"], case["reason"], error)
     assert found["good"] == dict.fromkeys((2, 5), (None, "passed", None, None))
     assert found["segfaults"] == dict.fromkeys((2, 5), ("export", "crashed", None, "SIGSEGV"))
