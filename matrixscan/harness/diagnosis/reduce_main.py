@@ -1,6 +1,7 @@
 """Mode `reproduce`: takes one case to the stage before the one it failed at, and makes what fails there small.
 
-Left in OUT_DIR/reproduction: `facts.json`, and of a graph `model.onnx` and the .npz files; of an export `inputs.npz`.
+Left in OUT_DIR/reproduction: `facts.json`, and of a graph `model.onnx` and the .npz files; of a module its inputs and
+weights as .npz.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Finds the smallest module of a model whose export still fails, or kills the process, in the same way.
+"""Finds the smallest module of a model whose export, or way to ncnn, still fails or kills the process in the same way.
 
-A module is exported on what it is given when the whole model runs. What leads there is written as code that needs
+A module is tried on what it is given when the whole model runs. What leads there is written as code that needs
 neither matrixscan nor the rest of the model's forward.
 """
 
@@ -126,7 +126,7 @@ class _Search:
     """The tree of the modules a model calls, and whether one of them fails like the whole."""
 
     def __init__(self, bench, case, chain, stage, attempt, failure):
-        self.bench, self.case, self.chain, self.stage, self.work = bench, case, chain, stage, attempt
+        self.bench, self.chain, self.stage, self.work = bench, chain, stage, attempt
         self.module = chain.stages[stage]
         self.wanted, self.count = None, 0
         wrong = [output["sample"] for output in failure["outputs"] if not output["passed"]]
