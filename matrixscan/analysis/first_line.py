@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 #: Colours of a terminal.
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 #: Below it torch.onnx.export(dynamo=True) tells its errors, the root cause first.
 _SUMMARY = "## Exception summary"
 _CLASS = re.compile(r"^<class '(?:[\w<>]+\.)*(\w+)'>")
+#: What the harness adds to the words of an exception that was raised from others.
+_CAUSE = re.compile(r"^caused by (\w+: .*)", re.MULTILINE)
+_LONGEST_BEFORE_CAUSE = 120  # characters; what was being done when it happened may be a whole model
 #: What ONNX Runtime says before it says what happened, and the place in its own source that may follow.
 _CEREMONY = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Non-zero status code returned while running )?")
 _SOURCE = re.compile(r"(?:Load model from \S+ failed: ?)?<path>/\w+\.(?:cc|cpp|h|hpp|cu):\d+ (?=[^()]*::)")
@@ -18,8 +22,19 @@ def first_line(text: str) -> str:
     """Return the first line with words in it, free of control characters.
 
     PyTorch's exporter puts advice for its developers before what happened; of its text this is the root cause. ONNX
-    Runtime puts its status before it, and the function of its source that says so, which are left out.
+    Runtime puts its status before it, and the function of its source that says so, which are left out. What the harness
+    says of the cause follows.
     """
+    causes = list(_CAUSE.finditer(text))
+    if causes:
+        own = textwrap.shorten(_first(text[: causes[-1].start()]), _LONGEST_BEFORE_CAUSE, placeholder=" ...").rstrip(
+            ",:"
+        )
+        return f"{own}: caused by {_first(causes[-1][1])}"
+    return _first(text)
+
+
+def _first(text: str) -> str:
     _, found, summary = text.partition(_SUMMARY)
     for line in (summary if found else text).splitlines():
         clean = " ".join("".join(char if char.isprintable() else " " for char in _STYLE.sub("", line)).split())

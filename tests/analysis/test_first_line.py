@@ -43,6 +43,14 @@ TEXTS = {
     "a signature alone": ("<path>/a.cc:12 void a::b(int)", "<path>/a.cc:12 void a::b(int)"),
     "a signature without its end": ("<path>/a.cc:12 void a::b(int", "<path>/a.cc:12 void a::b(int"),
     "nothing": ("", ""),
+    "a cause": (
+        "Error calling f with: domain=None,\n<\n>\ncaused by TypeError: an int\nis expected",
+        "Error calling f with: domain=None: caused by TypeError: an int",
+    ),
+    "a cause of many words": (
+        "word " * 100 + "\ncaused by TypeError: an int",
+        "word " * 23 + "...: caused by TypeError: an int",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from matrixscan.harness import case as cases
 from matrixscan.harness import chain, pictures, probe, protocol, reference, second_look, stages, weights
 from matrixscan.harness.compare import compare, worst
 from matrixscan.harness.refusals import refuse_other_inputs
+from matrixscan.harness.stop import described
 
 CASE = {"id": "p/v/torchscript/opset13/fp32/onnxruntime-cpu/n2", "probe": "p", "variant": "v", "runner": "r"}
 CASE |= {"exporter": "torchscript", "opset": 13, "precision": "fp32", "size": {"n": 2}}
@@ -27,6 +28,44 @@ SPEC = {
 
 def f32(*values):
     return np.array(values, np.float32)
+
+
+# ---- The words of an exception
+
+
+class WrappedError(Exception):
+    pass
+
+
+def raised(own, *below):
+    """Return an exception with these words, raised from others, each from the next."""
+    error = WrappedError(own)
+    if below:
+        error.__cause__ = raised(below[0], *below[1:]) if below[1:] else TypeError(below[0])
+    return error
+
+
+EXCEPTIONS = {
+    "alone": (raised("writing x"), "writing x"),
+    "without words": (raised(""), "WrappedError('')"),
+    "from others": (raised("writing x", "writing y", "an int"), "writing x\ncaused by TypeError: an int"),
+    "says so itself": (raised("writing x: an int", "an int"), "writing x: an int"),
+    "from one without words": (raised("writing x", ""), "writing x"),
+}
+
+
+@pytest.mark.parametrize(("error", "message"), EXCEPTIONS.values(), ids=EXCEPTIONS)
+def test_an_exception_says_what_it_was_raised_from(error, message):
+    assert described(error) == {"type": "WrappedError", "message": message}
+
+
+def test_what_was_merely_being_handled_is_no_cause_and_a_circle_has_an_end():
+    error = raised("one")
+    error.__context__ = TypeError("two")
+    assert described(error)["message"] == "one"
+    error.__cause__ = raised("two")
+    error.__cause__.__cause__ = error
+    assert described(error)["message"] == "one\ncaused by WrappedError: two"
 
 
 # ---- Agreement of outputs that are not floating
