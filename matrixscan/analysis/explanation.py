@@ -85,7 +85,7 @@ def _explanations(
         if cases[0].outcome in BAD_OUTCOMES:
             diagnosis, case = _looked_at(cases, diagnosed) or (None, first_problem(cases))
             known = experience.evidence(cell.id, case)
-            known = msgspec.structs.replace(known, packaging=_broken_by(broken, case.stage, case.exporter))
+            known = msgspec.structs.replace(known, packaging=_broken_by(broken, case))
             if diagnosis is not None:
                 known = with_diagnosis(known, diagnosis)
             yield Explanation(
@@ -105,16 +105,22 @@ def _of_environment(
 ) -> Explanation:
     said = f"{cell.error.type}: {cell.error.message}" if cell.error else ""
     stage = cell.stage or ""
-    known = Evidence(stage, cell.outcome, cell.reason, said, packaging=_broken_by(broken, stage, None))
+    known = Evidence(stage, cell.outcome, cell.reason, said, packaging=_broken_by(broken, cell))
     found = causes_of_environment(causes, versions, stage, cell.outcome, said)
     return Explanation(cell.id, ENVIRONMENT, "", "", 0, blame(known), causes=found)
 
 
-def _broken_by(broken: PackagingRecord | None, stage: str | None, exporter: str | None) -> str:
-    """Return which release of which package was found to break what fails at a stage, "" where none was."""
+def _broken_by(broken: PackagingRecord | None, failed: CellView | CaseRecord) -> str:
+    """Return which release of which package was found to break what fails in the same way, "" where none was."""
+    exporter = failed.exporter if isinstance(failed, CaseRecord) else None
+    way = failed.stage, exporter, failed.error.type if failed.error else ""
     for examination in broken.examinations if broken else ():
         tried = examination.case.split("/")[2] if examination.case else None
-        if (examination.stage, tried) == (stage, exporter) and examination.findings:
+        if (
+            examination.stage,
+            tried,
+            examination.error.type if examination.error else "",
+        ) == way and examination.findings:
             return "; ".join(map(finding_line, examination.findings))
     return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 from packaging.utils import canonicalize_name
@@ -29,6 +29,7 @@ _TELLTALES = (
     ("numpy", r"_ARRAY_API not found|Numpy is not available|numpy\.core\.multiarray|numpy\.dtype size changed"),
     ("numpy", r"compiled using NumPy 1\.x|numpy\._core"),
     ("protobuf", r"Descriptors cannot (?:not )?be created directly|google\.protobuf|_message\.Message"),
+    ("protobuf", r"Field onnx\.\w+\.\w+: Expected "),
     ("setuptools", r"pkg_resources|distutils"),
 )
 #: Words that name a module, the most telling first; a missing one may belong to a package that is not installed.
@@ -60,8 +61,8 @@ def smells(record: Record, log: str = "") -> tuple[Suspicion, ...]:
     """Return the failures of a record that smell of packaging, each once.
 
     An install or import that fails always does. Cases do where all of an exporter die at one stage, of one type of
-    error, and the words of each, or else the log, point at a package that is no axis. Sides of a factored plan are no
-    whole environments.
+    error, and the words of each, or else the log, point at a package that is no axis; where others of the exporter get
+    through, only words do that no model's own failure has. Sides of a factored plan are no whole environments.
 
     Args:
         record: of a combination.
@@ -92,17 +93,29 @@ def _telling(log: str) -> str:
 def _of_cases(record: Record, log: str) -> Iterator[Suspicion]:
     decided = [case for case in record.cases if case.outcome not in _UNDECIDED and not case.witness]
     for exporter in dict.fromkeys(case.exporter for case in decided):
-        cases = [case for case in decided if case.exporter == exporter]
-        ends = {(case.stage, case.error.type if case.error else "") for case in cases}
-        ((stage, _), *others) = ends
-        if others or stage not in _DEADLY or any(case.outcome not in _DIED for case in cases):
-            continue
-        named = [_suspects([case.error.message if case.error else ""], record, str(stage)) for case in cases]
-        common = tuple(name for name in named[0] if all(name in names for names in named))
-        common = common or _suspects(["", log], record, str(stage))
-        if common:
-            cheapest = min(cases, key=_cost)
-            yield Suspicion(str(stage), cheapest.id, cheapest.error, common)
+        ways: dict[tuple[str | None, str], list[CaseRecord]] = {}
+        for case in decided:
+            if case.exporter == exporter:
+                ways.setdefault((case.stage, case.error.type if case.error else ""), []).append(case)
+        for (stage, _), cases in ways.items():
+            if stage not in _DEADLY or any(case.outcome not in _DIED for case in cases):
+                continue
+            every = len(ways) == 1
+            named = [_named(case, record, every=every) for case in cases]
+            common = tuple(name for name in named[0] if all(name in names for names in named))
+            common = common or (_suspects(["", log], record, str(stage)) if every else ())
+            if common:
+                cheapest = min(cases, key=_cost)
+                yield Suspicion(str(stage), cheapest.id, cheapest.error, common)
+
+
+def _named(case: CaseRecord, record: Record, *, every: bool) -> tuple[str, ...]:
+    """Return the packages that the words of a case name; unless every case dies, by words that mean nothing else."""
+    words = case.error.message if case.error else ""
+    if every:
+        return _suspects([words], record, str(case.stage))
+    packages = record.lock.packages if record.lock else {}
+    return _without(record.axes, _told([words], packages))
 
 
 def _cost(case: CaseRecord) -> tuple[float, float]:
@@ -131,14 +144,21 @@ def suspects(texts: Sequence[str], packages: Collection[str], axes: Collection[s
                 name = _package_of(module)
                 if name in packages or pattern is _MISSING:
                     found.setdefault(name)
-    for name, pattern_text in _TELLTALES:
-        if name in packages and any(re.search(pattern_text, text) for text in texts):
-            found.setdefault(name)
+    found.update(dict.fromkeys(_told(texts, packages)))
     for name in packages:
         if len(name) >= _SHORTEST_WORD and re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])", texts[0]):
             found.setdefault(name)
+    return _without(axes, found)
+
+
+def _told(texts: Sequence[str], packages: Collection[str]) -> list[str]:
+    """Return the installed packages that words mean without naming them."""
+    return [name for name, words in _TELLTALES if name in packages and any(re.search(words, text) for text in texts)]
+
+
+def _without(axes: Collection[str], found: Iterable[str]) -> tuple[str, ...]:
     names = {canonicalize_name(axis) for axis in axes}
-    return tuple(name for name in found if name not in names)
+    return tuple(name for name in dict.fromkeys(found) if name not in names)
 
 
 def _package_of(module: str) -> str:
@@ -193,6 +213,6 @@ def packaging_lines(record: PackagingRecord) -> tuple[str, ...]:
         if words and examination.findings[-1].rest is False:
             words.append("something else breaks it too, and was not found")
         if not words:
-            words = [_RESULT_WORDS.get(examination.result, examination.result).format(era=record.era_as_of)]
+            words = [_RESULT_WORDS.get(examination.result, examination.result).format(era=examination.era_as_of)]
         lines += [f"{where}: {text}" for text in words]
     return tuple(lines)

@@ -10,6 +10,8 @@ import typer
 from matrixscan import commands
 from matrixscan.cli.common import Cell, Exclude, Matrix, Probe, app, listen, options, request
 
+Joint = Annotated[bool, typer.Option(help="of a factored matrix: what was scanned with --joint")]
+
 
 @app.command()
 def diagnose(
@@ -20,7 +22,7 @@ def diagnose(
     cell: Cell = None,
     fresh: Annotated[bool, typer.Option(help="ignore earlier diagnoses")] = False,
     keep_env: Annotated[bool, typer.Option(help="keep the environments under .matrixscan/")] = False,
-    joint: Annotated[bool, typer.Option(help="of a factored matrix: what was scanned with --joint")] = False,
+    joint: Joint = False,
 ) -> None:
     """Say of failing cases where they go wrong: the first torch call and the ONNX nodes that differ.
 
@@ -63,10 +65,11 @@ def packaging(
     *,
     cell: Cell = None,
     trials: Annotated[int, typer.Option(min=1, help="environments to try for each combination")] = 20,
+    joint: Joint = False,
 ) -> None:
     """Find the package, beside the axes, whose release broke a combination that was scanned.
 
-    Tries the packages of the combination's era, then looks for the one that flips the outcome, and for its release.
+    Tries the packages of the combination's eras, then looks for the one that flips the outcome, and for its release.
     """
-    asked = request(matrix, None, None, cell, options())
+    asked = msgspec.structs.replace(request(matrix, None, None, cell, options()), joint=joint)
     typer.echo(commands.packaging(asked, listen, trials=trials).text, nl=False)

@@ -30,8 +30,6 @@ def packaging(request: Request, listener: Listener, *, trials: int = TRIALS) -> 
     plans = load_plans(request)
     if plans.full.matrix.plan == "factored":
         return Outcome("The sides of a factored plan are no whole environments; scan with --joint.\n", 0)
-    if plans.full.matrix.releases.transitive == "era":
-        return Outcome("This matrix takes all other packages as of the era already.\n", 0)
     found = examine_all(request, plans, listener, trials=trials)
     lines = [f"{record.id}\n" + "".join(f"  {line}\n" for line in packaging_lines(record)) for record in found]
     return Outcome("".join(lines) or "No failure smells of packaging.\n", 0)

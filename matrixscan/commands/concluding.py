@@ -18,6 +18,6 @@ def conclude(request: Request, listener: Listener) -> Outcome:
     plans = load_plans(request)
     if not is_factored(plans):
         diagnose(request, listener)
-        if plans.full.matrix.limits.diagnose_seconds and plans.full.matrix.releases.transitive != "era":
+        if plans.full.matrix.limits.diagnose_seconds:
             examine_all(request, plans, listener)
     return report(request)

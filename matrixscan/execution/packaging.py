@@ -50,15 +50,11 @@ def examine(
     work.lock.parent.mkdir(parents=True, exist_ok=True)
     today = given(record.lock).packages
     with filelock.FileLock(work.lock):
-        as_of: str | None = None
-        era: dict[str, str] = {}
         examinations = []
         for suspicion in suspicions:
             lab = _laboratory(task, record, suspicion, budget, listener)
-            search = Search(lab, suspicion, source, today)
-            examinations.append(search.run())
+            examinations.append(Search(lab, suspicion, source, today).run())
             budget -= lab.ran
-            era, as_of = era or lab.era, as_of or search.as_of
         remove(work.environment)
         work.forget_runs()
     return PackagingRecord(
@@ -71,8 +67,6 @@ def examine(
         axes=record.axes,
         platform=record.platform,
         today=today,
-        era=era,
-        era_as_of=as_of,
         examinations=tuple(examinations),
         started=started,
         finished=utc_now(),

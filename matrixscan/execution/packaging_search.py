@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +16,7 @@ from matrixscan.environment.lock import ResolutionError
 from matrixscan.errors import IndexUnreachableError
 from matrixscan.execution.packaging_trials import Laboratory, SpentError
 from matrixscan.execution.state import given
-from matrixscan.plan.expand import era_of
+from matrixscan.plan.expand import eras_of
 from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingTrial
 from matrixscan.records.types import Error
 
@@ -41,7 +41,7 @@ class Search:
         self._lab, self._suspicion, self._source, self._today = lab, suspicion, source, today
         self._findings: list[PackagingFinding] = []
         self._suspects = suspicion.suspects
-        self.as_of: str | None = None  # the day of the era, once it is known
+        self._as_of: str | None = None  # the day of the era, once it is known
 
     def run(self) -> PackagingExamination:
         """Return what was tried and what came of it."""
@@ -65,28 +65,50 @@ class Search:
             error=self._suspicion.error,
             suspects=self._suspicion.suspects,
             result=result,
+            era_as_of=self._as_of,
+            era=dict(self._lab.era),
             findings=tuple(self._findings),
             trials=tuple(self._lab.trials),
         )
 
     def _start(self) -> None:
-        """Try the combination as it was, and with the packages of its era."""
+        """Try the combination as it was, and with the packages of its eras, the youngest first, until one works.
+
+        One release that is much younger than the others makes the era of the whole combination a young one, while what
+        broke an older release came before it.
+        """
         task = self._lab.task
         releases = self._source.releases([name for name in task.cell.axes if name != "python"], absent=True)
-        self.as_of = era_of(task.cell.axes, releases, task.matrix.releases.era_grace)
-        if self.as_of is None:
+        eras = self._eras(eras_of(task.cell.axes, releases, task.matrix.releases.era_grace))
+        if not eras:
             raise EndedError("no_era")
-        try:
-            self._lab.era = self._lab.lock({}, self.as_of).packages
-        except ResolutionError as error:
-            undated = error.kind == "FilteredByDate"
-            raise EndedError("infra" if error.outcome == "infra" and not undated else "no_era") from error
-        self._lab.say(f"{len(self._differing(self._today))} other packages since {self.as_of}")
+        self._lab.compare_with(next(iter(eras.values())))
         if self._works(self._try("today", self._today)):
             raise EndedError("not_reproduced")
-        found = self._works(self._try("era", {}, self.as_of))
-        if not found:
-            raise EndedError("no_era" if found is None else "not_transitive")
+        told = False
+        for self._as_of, packages in eras.items():
+            self._lab.compare_with(packages)
+            self._lab.say(f"{len(self._differing(self._today))} other packages since {self._as_of}")
+            # A matrix may take the packages of the era by itself, and they were just seen to fail.
+            found = packages != self._today and self._works(self._try("era", {}, self._as_of))
+            if found:
+                return
+            told = told or found is False
+        raise EndedError("not_transitive" if told else "no_era")
+
+    def _eras(self, days: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the packages of each day; of days with the same packages the youngest alone."""
+        eras: dict[str, dict[str, str]] = {}
+        for day in days:
+            try:
+                packages = self._lab.lock({}, day).packages
+            except ResolutionError as error:
+                if error.outcome == "infra" and error.kind != "FilteredByDate":
+                    raise
+                continue
+            if packages not in eras.values():
+                eras[day] = packages
+        return eras
 
     def _search(self) -> None:
         """Find a cause, then look whether the rest works without it, and go on while it does not."""
@@ -159,7 +181,7 @@ class Search:
             works=flip.works,
             breaks=flip.breaks,
             tested=self._lab.ran,
-            era_as_of=given(self.as_of),
+            era_as_of=given(self._as_of),
             error=self._error_of(name, flip.breaks),
             together=others if needed else {},
             along=others if needed is None else {},

@@ -88,6 +88,7 @@ class Laboratory:
     era: dict[str, str] = field(default_factory=dict)
     trials: list[PackagingTrial] = field(default_factory=list)
     ran: int = 0
+    _installed: list[Mapping[str, str]] = field(default_factory=list)  # of each trial
     _known: dict[str, PackagingTrial] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,8 +148,15 @@ class Laboratory:
         trial = msgspec.structs.replace(trial, purpose=purpose, moved=moved(self.era, installed))
         self._known[key] = trial
         self.trials.append(trial)
+        self._installed.append(installed)
         self.say(_told(trial, f"{self.ran} of {self.budget}"))
         return trial
+
+    def compare_with(self, era: dict[str, str]) -> None:
+        """Take the packages of an era for those that every trial is told by, earlier ones too."""
+        self.era = era
+        for at, installed in enumerate(self._installed):
+            self.trials[at] = msgspec.structs.replace(self.trials[at], moved=moved(era, installed))
 
     def say(self, text: str) -> None:
         """Tell whoever listens."""

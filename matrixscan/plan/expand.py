@@ -132,11 +132,13 @@ def _as_of(axes: Mapping[str, str], matrix: Matrix) -> str | None:
     """Return the day as of which other packages are taken; None: as they are today."""
     if matrix.releases.transitive != "era" or matrix.catalog is None:
         return None
-    return era_of(axes, matrix.catalog.packages, matrix.releases.era_grace)
+    return next(iter(eras_of(axes, matrix.catalog.packages, matrix.releases.era_grace)), None)
 
 
-def era_of(axes: Mapping[str, str], packages: Mapping[str, Sequence[Release]], grace: float) -> str | None:
-    """Return the day of a row's era, YYYY-MM-DD: that of its youngest release, and the grace; None if nobody says.
+def eras_of(axes: Mapping[str, str], packages: Mapping[str, Sequence[Release]], grace: float) -> list[str]:
+    """Return the days of a row's eras, YYYY-MM-DD, the youngest first: that of each release, and the grace.
+
+    The first is the era of the row: that of its youngest release. It is empty if nobody says when they came.
 
     Args:
         axes: axis -> version.
@@ -149,7 +151,7 @@ def era_of(axes: Mapping[str, str], packages: Mapping[str, Sequence[Release]], g
         for release in packages.get(name, ())
         if release.version == version and release.uploaded is not None
     ]
-    return (max(uploaded) + dt.timedelta(days=grace)).date().isoformat() if uploaded else None
+    return sorted({(day + dt.timedelta(days=grace)).date().isoformat() for day in uploaded}, reverse=True)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -11,13 +11,13 @@ from matrixscan.errors import DamagedFileError, RecordVersionError
 from matrixscan.records.layout import layout
 from matrixscan.records.types import Error
 
-#: Version of the file. There is no older one; a newer one is refused.
-SCHEMA_VERSION = 1
+#: Version of the file: 2 has the era with each examination. A newer one is refused.
+SCHEMA_VERSION = 2
 
 #: How an examination ended.
 RESULTS = (
     "found",  # releases that break it are named
-    "not_transitive",  # it fails with the packages of the era too
+    "not_transitive",  # it fails with the packages of every era too
     "not_reproduced",  # it works with the very pins it failed with
     "no_era",  # the packages of the era cannot be had, so there is nothing to compare with
     "not_isolated",  # the era works, and no set of packages could be told to be behind it
@@ -64,6 +64,8 @@ class PackagingExamination(msgspec.Struct, frozen=True, omit_defaults=True):
     error: Error | None
     suspects: tuple[str, ...]  # packages that the words name
     result: str
+    era_as_of: str | None = None  # the day whose packages work, or else the earliest tried
+    era: dict[str, str] = {}  # the packages of that day; empty where they cannot be had
     findings: tuple[PackagingFinding, ...] = ()
     trials: tuple[PackagingTrial, ...] = ()
 
@@ -80,8 +82,6 @@ class PackagingRecord(msgspec.Struct, frozen=True):
     axes: dict[str, str]
     platform: dict[str, Any]
     today: dict[str, str]  # the packages it failed with
-    era: dict[str, str]  # the packages of the era; empty where they cannot be had
-    era_as_of: str | None
     examinations: tuple[PackagingExamination, ...]
     started: str
     finished: str

@@ -102,6 +102,20 @@ def test_an_exporter_whose_exports_all_die_of_one_package_smells():
     assert found.case == cases[1].id  # the cheaper one shows it as well
 
 
+def test_words_that_no_model_has_of_its_own_smell_where_others_get_through():
+    # Said by protobuf 7.34 of what onnxscript 0.2.1 writes.
+    words = "writing\ncaused by TypeError: Field onnx.AttributeProto.i: Expected an int, got a boolean."
+    cases = [
+        dead(words, "SerdeError"),
+        dead(words, "SerdeError", probe="p"),
+        dead("sympy is wrong", "TypeError", probe="q"),
+    ]
+    (found,) = smells(record(cases=[*cases, case(size={"t": 345})], lock=lock()))
+    assert (found.stage, found.error.type, found.suspects) == ("export", "SerdeError", ("protobuf",))
+    # The same words, and others of the same kind beside them.
+    assert smells(record(cases=[*cases, dead("no", "SerdeError", probe="r")], lock=lock())) == ()
+
+
 @pytest.mark.parametrize(
     "cases",
     [
@@ -192,12 +206,14 @@ def test_an_examination_holds_for_the_packages_and_the_harness_it_was_of():
 
 def test_every_examination_is_said():
     examinations = (
-        PackagingExamination("import", None, None, (), "found", (FINDING, FINDING)),
-        PackagingExamination("export", "p/v/dynamo", None, (), "not_transitive"),
-        PackagingExamination("install", None, None, (), "found", (msgspec.structs.replace(FINDING, rest=False),)),
+        PackagingExamination("import", None, None, (), "found", findings=(FINDING, FINDING)),
+        PackagingExamination("export", "p/v/dynamo", None, (), "not_transitive", "2023-08-31"),
+        PackagingExamination(
+            "install", None, None, (), "found", findings=(msgspec.structs.replace(FINDING, rest=False),)
+        ),
     )
     fields = dict.fromkeys(PackagingRecord.__struct_fields__, "")
-    lines = packaging_lines(PackagingRecord(**(fields | {"examinations": examinations, "era_as_of": "2023-08-31"})))
+    lines = packaging_lines(PackagingRecord(**(fields | {"examinations": examinations})))
     assert lines == (
         f"import: {finding_line(FINDING)}",
         f"import: {finding_line(FINDING)}",

@@ -49,11 +49,12 @@ def place(workplace, index, monkeypatch, tmp_path):
     return workplace
 
 
-def publish(place, before_export="", before_import="", packages=("tablet", "slate"), releases=None):
+def publish(place, before_export="", before_import="", packages=("tablet", "slate"), releases=None, ort="2023-08-01"):
     """Publish the axes, which require packages and do something before an export, or when onnx is imported."""
     for name, requires, files in fake_packages.sources(before_export, before_import):
         needs = [NUMPY, *(packages if name == "torch" else ()), *requires]
-        place.packages.release(name, "900.1", "2023-08-01", files=files, requires=needs)
+        uploaded = ort if name == "onnxruntime" else "2023-08-01"
+        place.packages.release(name, "900.1", uploaded, files=files, requires=needs)
     for name, listed in (releases or {"tablet": TABLET, "slate": SLATE}).items():
         for version, uploaded, source, *more in listed:
             extra = more[0] if more else {}
@@ -93,9 +94,9 @@ def test_the_release_that_breaks_an_export_is_named(place):
     (finding,) = found.findings
     assert (finding.confirmed, finding.exact, finding.rest, finding.era_as_of) == (2, True, True, ERA)
     assert finding.error.message == "module 'tablet' has no attribute 'word'"
-    assert record.era_as_of == ERA
-    assert (record.era["tablet"], record.today["tablet"]) == ("1.4.0", "1.7.0")
-    assert (record.era["slate"], record.today["slate"]) == ("1.0", "4.0")
+    assert found.era_as_of == ERA
+    assert (found.era["tablet"], record.today["tablet"]) == ("1.4.0", "1.7.0")
+    assert (found.era["slate"], record.today["slate"]) == ("1.0", "4.0")
     assert f"works with tablet 1.4.1, breaks from tablet 1.5.0 ({finding.tested} trials)" in place.outcome.text
     assert [(trial.purpose, trial.moved, trial.outcome) for trial in found.trials][:3] == [
         ("today", {"slate": "4.0", "tablet": "1.7.0"}, "failed"),
@@ -195,7 +196,18 @@ def test_an_interrupted_search_goes_on_where_it_was(place, monkeypatch):
     assert len(measured) == len(runs) - 4
 
 
-def test_a_matrix_that_is_well_or_of_its_era_is_left_alone(place):
+def test_a_young_axis_beside_an_old_one_hides_nothing(place):
+    place.matrix(plan="joint", probes=("good",), axes=AXES, tables='[releases]\ntransitive = "era"\n')
+    publish(place, USES_WORD, ort="2024-05-15")
+    (found,) = examine(place).examinations
+    assert flips(found) == [("tablet", "1.4.1", "1.5.0", {})]
+    assert found.era_as_of == ERA
+    # The packages of its era are what the matrix took, so they are not tried again.
+    assert [trial.purpose for trial in found.trials][:3] == ["today", "era", "moved"]
+    assert found.trials[0].moved == {"slate": "4.0", "tablet": "1.7.0"}
+
+
+def test_a_matrix_that_is_well_is_left_alone(place):
     publish(place)
     place.scan()
     stale = PackagingReports(place.root / "reports", "tiny").path(CELL)

@@ -1,7 +1,7 @@
 """The search for a release, with trials that answer at once: what is tried, what is said, and what is not."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import pytest
@@ -22,6 +22,8 @@ WORLD = {
     "slate": {"1": "2023-08-01", "2": "2023-12-01", "3": "2024-01-01", "4": "2024-03-01"},
     "chalk": {"1": "2023-08-01", "2": "2024-03-01"},
 }
+#: The day of each axis; the era of the second has tablet 1.7.
+YOUNGER = {"iniconfig": "2023-08-01", "faketensors": "2024-01-20"}
 IMPORT = Suspicion("import", None, Error("ImportError", "no word"), ())
 
 
@@ -67,13 +69,15 @@ class Source:
 
     lab: World
     down: bool = False
+    days: dict[str, str] = field(default_factory=dict)  # axis -> day of its release
     name: str = "default"
 
     def releases(self, names, *, absent=False):
         if self.down:
             raise IndexUnreachableError("tablet", "no connection")
         midnight = dt.time(tzinfo=dt.UTC)
-        known = {axis: {version: "2023-08-01"} for axis, version in self.lab.task.cell.axes.items()} | self.lab.world
+        axes = self.lab.task.cell.axes.items()
+        known = {axis: {version: self.days.get(axis, "2023-08-01")} for axis, version in axes} | self.lab.world
         return {
             name: tuple(
                 Release(version, dt.datetime.combine(dt.date.fromisoformat(day), midnight))
@@ -97,9 +101,9 @@ class Source:
 def search(project):
     """Return what searches in a world of these rules and returns the examination and the laboratory."""
 
-    def _search(dies, suspects=(), down=False, today=None, **more):
+    def _search(dies, suspects=(), down=False, today=None, axes=None, **more):
         lab = World(project.task(), dies, **more)
-        source = Source(lab, down)
+        source = Source(lab, down, axes or {})
         newest = {name: list(releases)[-1] for name, releases in lab.world.items()}
         found = Search(lab, msgspec.structs.replace(IMPORT, suspects=tuple(suspects)), source, today or newest).run()
         assert found.result in RESULTS
@@ -125,6 +129,33 @@ def test_one_package_and_its_release(search, suspects):
     purposes = [trial.purpose for trial in found.trials]
     assert (purposes[:2], purposes[-3:]) == (["today", "era"], ["again", "again", "rest"])
     assert finding.tested == len(found.trials) - 1
+
+
+def test_an_older_release_has_an_older_era(search):
+    found, _ = search(lambda at, _: at["tablet"] >= "1.6", axes=YOUNGER)
+    assert (found.result, flips(found), found.era_as_of) == ("found", [("tablet", "1.5", "1.6")], ERA)
+    assert [(trial.purpose, trial.outcome) for trial in found.trials[:3]] == [
+        ("today", "failed"),
+        ("era", "failed"),
+        ("era", "passed"),
+    ]
+    # All are told by the era that works.
+    assert [trial.moved for trial in found.trials[:3]] == [
+        {"tablet": "2.0", "slate": "4", "chalk": "2"},
+        {"tablet": "1.7", "slate": "3"},
+        {},
+    ]
+
+
+def test_what_fails_in_every_era_is_put_on_none(search):
+    found, _ = search(lambda *_: True, axes=YOUNGER)
+    assert (found.result, found.era_as_of, len(found.trials)) == ("not_transitive", ERA, 3)
+
+
+def test_the_packages_it_failed_with_are_not_tried_again_as_those_of_an_era(search):
+    today = {"tablet": "1.4", "slate": "1", "chalk": "1"}
+    found, _ = search(lambda *_: True, today=today)
+    assert (found.result, found.era_as_of, len(found.trials)) == ("not_transitive", ERA, 1)
 
 
 def test_two_that_break_it_together(search):
