@@ -7,6 +7,8 @@ from matrixscan.analysis.explanation import blamed, explained
 from matrixscan.analysis.view import build_view
 from matrixscan.analysis.why import place_text, why_lines, why_table
 from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord, Divergence, Node, NodeRun, Seen
+from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingRecord
+from matrixscan.records.types import Error
 from matrixscan.reporters import all_reporters
 
 WRONG = mismatch(0.45)
@@ -48,6 +50,23 @@ def test_without_a_diagnosis_nobody_is_blamed_for_wrong_values():
     scan = view()
     assert [found.blame.whose for found in scan.explanations] == ["unknown"]
     assert blamed(scan.explanations) == {"unknown": 1}
+
+
+def test_a_package_is_blamed_for_what_fails_in_its_way_alone():
+    def dead(kind, **more):
+        return case("failed", stage="export", error=Error(kind, "no"), **more)
+
+    cases = [dead("SerdeError"), dead("ValueError", size={"t": 345})]
+    finding = PackagingFinding("protobuf", "6.33.6", "7.34.0", 9, "2025-03-28")
+    looked = PackagingExamination("export", cases[0].id, cases[0].error, ("protobuf",), "found", findings=(finding,))
+    fields = dict.fromkeys(PackagingRecord.__struct_fields__, "")
+    broken = {MISMATCH: PackagingRecord(**(fields | {"examinations": (looked,)}))}
+    plain = build_view(
+        "m", "", PLAN[:2] + PLAN[3:4], [record(PASSED, [case()]), record(MISMATCH, cases)], judged=("campplus",)
+    )
+    found = {each.case: (each.blame.whose, each.blame.rule) for each in explained(plain, {}, broken).explanations}
+    assert found[cases[0].id] == ("packaging", "named-package")
+    assert found[cases[1].id] != ("packaging", "named-package")
 
 
 DIAGNOSES = {
