@@ -18,6 +18,7 @@ from matrixscan.analysis.grid_files import read_published  # noqa: E402
 from matrixscan.analysis.grid_why import with_blame  # noqa: E402
 from matrixscan.reporters._findings import head_of, render_findings  # noqa: E402
 from matrixscan.store.diagnoses import Diagnoses  # noqa: E402
+from matrixscan.store.packaging import PackagingReports  # noqa: E402
 
 MATRIX = "eras"
 #: Where the combinations lie that were measured again with everything in one environment.
@@ -57,7 +58,8 @@ def rendered(reports: Path, matrix: str = MATRIX, joint: str = JOINT) -> str:
         raise SystemExit(f"flips.json is not current: run nox -s report -- matrices/{matrix}.toml")
     agreed = None
     if (reports / joint).is_dir():
-        agreed = agreement(published.grid, read_published(reports / joint).grid)
+        looked = PackagingReports(reports, joint).read_all().values()
+        agreed = agreement(published.grid, read_published(reports / joint).grid, looked)
     told = {"source": _SOURCE.format(matrix=matrix)}
     if "command" not in published.about:
         told["command"] = f"nox -s scan -- matrices/{matrix}.toml"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from matrixscan.analysis.flips import word_numbers
 from matrixscan.analysis.grid import NOT_RUN, CaseKey, Grid
+from matrixscan.analysis.grid_evidence import experience_of
+from matrixscan.records.packaging import PackagingRecord
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -17,6 +21,7 @@ class Difference(msgspec.Struct, frozen=True):
     joint: str
     factored_error: str = ""
     joint_error: str = ""
+    package: str = ""  # the release of a package that was found to be behind the joint end
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -31,8 +36,15 @@ class Agreement(msgspec.Struct, frozen=True):
     only_joint: int
 
 
-def agreement(factored: Grid, joint: Grid) -> Agreement:
-    """Compare every case that both measured, in combinations with the same axes."""
+def agreement(factored: Grid, joint: Grid, looked: Iterable[PackagingRecord] = ()) -> Agreement:
+    """Compare every case that both measured, in combinations with the same axes.
+
+    Args:
+        factored: Sides measured apart.
+        joint: Whole environments.
+        looked: What was found out about packages beside the axes of those.
+    """
+    experience = experience_of(joint, (), looked)
     ours = {frozenset(row.items()): index for index, row in enumerate(factored.rows)}
     pairs = [(ours.get(frozenset(row.items())), index) for index, row in enumerate(joint.rows)]
     matched = [(left, right) for left, right in pairs if left is not None]
@@ -49,7 +61,9 @@ def agreement(factored: Grid, joint: Grid) -> Agreement:
             cases += one != 0
             same += alike and one != 0
             if not alike:
-                differing.append(_difference(factored, joint, (left, one), (right, other)))
+                found = _difference(factored, joint, (left, one), (right, other))
+                package = experience.evidence(right, other).packaging if experience.is_bad(right, other) else ""
+                differing.append(msgspec.structs.replace(found, package=package))
     return Agreement(
         combinations=len(matched),
         cases=cases,

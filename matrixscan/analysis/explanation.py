@@ -14,7 +14,7 @@ from matrixscan.analysis.explained import ENVIRONMENT, Advice, Explanation
 from matrixscan.analysis.findings import Finding
 from matrixscan.analysis.grid import version_order
 from matrixscan.analysis.judge import BAD, BAD_OUTCOMES, GOOD, first_problem
-from matrixscan.analysis.packaging import finding_line
+from matrixscan.analysis.packaging import broken_by
 from matrixscan.analysis.view import CellView, ScanView
 from matrixscan.harness.protocol import ENVIRONMENT_STAGES
 from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord
@@ -85,7 +85,7 @@ def _explanations(
         if cases[0].outcome in BAD_OUTCOMES:
             diagnosis, case = _looked_at(cases, diagnosed) or (None, first_problem(cases))
             known = experience.evidence(cell.id, case)
-            known = msgspec.structs.replace(known, packaging=_broken_by(broken, case))
+            known = msgspec.structs.replace(known, packaging=broken_by(broken, case.stage, case.exporter, case.error))
             if diagnosis is not None:
                 known = with_diagnosis(known, diagnosis)
             yield Explanation(
@@ -105,24 +105,9 @@ def _of_environment(
 ) -> Explanation:
     said = f"{cell.error.type}: {cell.error.message}" if cell.error else ""
     stage = cell.stage or ""
-    known = Evidence(stage, cell.outcome, cell.reason, said, packaging=_broken_by(broken, cell))
+    known = Evidence(stage, cell.outcome, cell.reason, said, packaging=broken_by(broken, stage, None, cell.error))
     found = causes_of_environment(causes, versions, stage, cell.outcome, said)
     return Explanation(cell.id, ENVIRONMENT, "", "", 0, blame(known), causes=found)
-
-
-def _broken_by(broken: PackagingRecord | None, failed: CellView | CaseRecord) -> str:
-    """Return which release of which package was found to break what fails in the same way, "" where none was."""
-    exporter = failed.exporter if isinstance(failed, CaseRecord) else None
-    way = failed.stage, exporter, failed.error.type if failed.error else ""
-    for examination in broken.examinations if broken else ():
-        tried = examination.case.split("/")[2] if examination.case else None
-        if (
-            examination.stage,
-            tried,
-            examination.error.type if examination.error else "",
-        ) == way and examination.findings:
-            return "; ".join(map(finding_line, examination.findings))
-    return ""
 
 
 def _way(case: CaseRecord) -> tuple[object, ...]:

@@ -9,15 +9,19 @@ from matrixscan.analysis.evidence import with_diagnosis
 from matrixscan.analysis.flips import Flip, side_of
 from matrixscan.analysis.grid import ENVIRONMENT, NOT_ASKED, OK, CaseKey, Grid, version_order
 from matrixscan.analysis.judge import BAD_OUTCOMES
+from matrixscan.analysis.packaging import broken_by
 from matrixscan.analysis.recommend import JOINT
 from matrixscan.matrix.backends import runners
 from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord
+from matrixscan.records.packaging import PackagingRecord
 from matrixscan.records.types import CaseRecord, Error
 
 _Versions = frozenset[tuple[str, str]]
 
 
-def experience_of(grid: Grid, records: Iterable[DiagnosisRecord]) -> GridExperience:
+def experience_of(
+    grid: Grid, records: Iterable[DiagnosisRecord], broken: Iterable[PackagingRecord] = ()
+) -> GridExperience:
     """Return a grid with what was found out about its combinations when they were looked into jointly."""
     return GridExperience(
         grid,
@@ -27,6 +31,7 @@ def experience_of(grid: Grid, records: Iterable[DiagnosisRecord]) -> GridExperie
             for each in record.diagnoses
             if each.reproduced
         },
+        {frozenset(record.axes.items()): record for record in broken},
     )
 
 
@@ -41,9 +46,15 @@ class GridExperience:
     An export side is exported once, so that rows of a factored scan with the same export side ran the very same file.
     """
 
-    def __init__(self, grid: Grid, diagnoses: Mapping[tuple[_Versions, CaseKey], Diagnosis] | None = None) -> None:
-        """Take a grid and, by versions and case, what looking into cases of it showed."""
+    def __init__(
+        self,
+        grid: Grid,
+        diagnoses: Mapping[tuple[_Versions, CaseKey], Diagnosis] | None = None,
+        broken: Mapping[_Versions, PackagingRecord] | None = None,
+    ) -> None:
+        """Take a grid and what looking into it showed: by versions and case, and about packages by versions."""
         self.grid = grid
+        self._broken = broken or {}
         self._diagnoses = diagnoses or {}
         self._bad = {code for code, outcome in enumerate(grid.outcomes) if outcome in BAD_OUTCOMES}
         self._rows = {frozenset(row.items()): index for index, row in enumerate(grid.rows)}
@@ -84,8 +95,13 @@ class GridExperience:
         told, case = self.case_of(row, column), self.grid.cases[column]
         error = self.grid.texts[self.grid.errors[row, column]]
         plain = NOT_ASKED if self.grid.plain is None else int(self.grid.plain[row, column])
+        # The sides of a factored plan have other packages than the whole environment that was examined.
+        joint = self.grid.evidence[row] == JOINT
+        broken = self._broken.get(frozenset(self.grid.rows[row].items())) if joint else None
+        exporter = None if case == ENVIRONMENT else case.exporter
+        package = broken_by(broken, told.stage, exporter, told.error)
         if case == ENVIRONMENT:
-            return Evidence(told.stage or "", told.outcome, told.reason, error)
+            return Evidence(told.stage or "", told.outcome, told.reason, error, packaging=package)
         right, wrong = self._runners(row, column)
         here = [self.grid.cases[index] for index in self._places[_place(case)] if self.grid.codes[row, index] == OK]
         same = [other for other in self._runs[_key(self.grid, row, "export")] if self.grid.codes[other, column] == OK]
@@ -102,6 +118,7 @@ class GridExperience:
             torch_right=self._versions("torch", row, same),
             runners_right=right,
             runners_wrong=wrong,
+            packaging=package,
         )
 
     def case_of(self, row: int, column: int) -> CaseRecord:

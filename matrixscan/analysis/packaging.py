@@ -193,6 +193,24 @@ def finding_line(finding: PackagingFinding) -> str:
     return f"works with {name} {finding.works}, {from_}{beside} ({finding.tested} trials)"
 
 
+def broken_by(broken: PackagingRecord | None, stage: str | None, exporter: str | None, error: Error | None) -> str:
+    """Return which release of which package was found to break what fails in a way, "" where none was.
+
+    Args:
+        broken: what was found out about the combination.
+        stage: where it fails.
+        exporter: of the case; None: the environment itself fails.
+        error: what is said; another type of error is another way to fail.
+    """
+    way = stage, exporter, error.type if error else ""
+    for examination in broken.examinations if broken else ():
+        tried = examination.case.split("/")[2] if examination.case else None
+        said = examination.error.type if examination.error else ""
+        if (examination.stage, tried, said) == way and examination.findings:
+            return "; ".join(map(finding_line, examination.findings))
+    return ""
+
+
 _RESULT_WORDS = {
     "not_transitive": "it fails with the packages of {era} too",
     "not_reproduced": "it works with the very packages it failed with",

@@ -15,7 +15,7 @@ from matrixscan.analysis.grid_files import Published, read_published
 from matrixscan.analysis.grid_why import grid_whys, with_blame
 from matrixscan.analysis.rules_file import rules_text
 from matrixscan.analysis.rules_grid import rulebook
-from matrixscan.commands.factored import side_record, sides_of
+from matrixscan.commands.factored import is_factored, side_record, sides_of
 from matrixscan.commands.request import Plans, measured_places
 from matrixscan.commands.wide_index import wide_index_text
 from matrixscan.matrix.backends import runners
@@ -32,6 +32,7 @@ from matrixscan.reporters._markdown import escape
 from matrixscan.reporters._rules import render_markdown
 from matrixscan.store.diagnoses import Diagnoses
 from matrixscan.store.files import write_atomically
+from matrixscan.store.packaging import PackagingReports
 from matrixscan.store.parquet_cases import MANY_CASES, records_from_parquet, records_to_parquet
 from matrixscan.store.published import CASES
 from matrixscan.store.reports import Reports
@@ -123,7 +124,10 @@ def report_wide(plans: Plans, reports: Reports) -> str:
     """Write what can be derived from the published tables, and return a few words about it."""
     published = read_published(reports.folder)
     grid, name = published.grid, plans.full.matrix.name
-    experience = experience_of(grid, Diagnoses(reports.folder.parent, f"{name}{JOINT_SUFFIX}").every())
+    # The sides of a factored scan are no environments to look into; whole ones beside it are.
+    looked = f"{name}{JOINT_SUFFIX}" if is_factored(plans) else name
+    broken = PackagingReports(reports.folder.parent, looked).read_all().values()
+    experience = experience_of(grid, Diagnoses(reports.folder.parent, looked).every(), broken)
     found = with_blame(flips(grid), experience)
     judged = [str(probe) for probe in published.about.get("judged", plans.full.judged)]
     whys = grid_whys(experience, judged, load_causes(Path(plans.full.matrix.path).parent / OF_PROJECT))

@@ -11,7 +11,7 @@ from matrixscan.errors import DamagedFileError, RecordVersionError
 from matrixscan.records.layout import layout
 from matrixscan.records.types import Error
 
-#: Version of the file: 2 has the era with each examination. A newer one is refused.
+#: Version of the file. Version 1 had one era for all examinations; it is read. A newer one is refused.
 SCHEMA_VERSION = 2
 
 #: How an examination ended.
@@ -104,9 +104,17 @@ def decode_packaging(text: bytes, path: Path) -> PackagingRecord:
         version = msgspec.json.decode(text, type=_Numbered).schema_version
         if version > SCHEMA_VERSION:
             raise RecordVersionError(path, version, SCHEMA_VERSION)
-        return msgspec.json.decode(text, type=PackagingRecord)
+        return msgspec.convert(_upgraded(msgspec.json.decode(text)), PackagingRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DamagedFileError(path, str(error), "delete it; the combination is examined again") from error
+
+
+def _upgraded(plain: Any) -> Any:
+    if plain["schema_version"] < SCHEMA_VERSION:
+        era = {name: plain[name] for name in ("era", "era_as_of") if name in plain}
+        plain["examinations"] = [era | examination for examination in plain.get("examinations", ())]
+        plain["schema_version"] = SCHEMA_VERSION
+    return plain
 
 
 class _Numbered(msgspec.Struct):

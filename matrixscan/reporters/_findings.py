@@ -132,7 +132,7 @@ def _agreement(agreed: Agreement, order: Sequence[str]) -> list[str]:
         return told
     found: dict[tuple[str, str, str], list[Difference]] = {}
     for each in agreed.differing:
-        words = first_line(each.joint_error or each.factored_error)
+        words = ": ".join(filter(None, [each.package, first_line(each.joint_error or each.factored_error)]))
         found.setdefault((each.factored, each.joint, words), []).append(each)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     rows = tuple((factored, joint, *_where_they_differ(own, order), words) for (factored, joint, words), own in ordered)

@@ -3,6 +3,7 @@
 import msgspec
 
 from matrixscan.analysis.view import build_view
+from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingRecord
 from matrixscan.records.types import CaseRecord, Error, Lock, OutputMetrics, ProbeRecord, Record, StageRecord
 
 SIZES = ({"t": 200}, {"t": 345})
@@ -141,3 +142,13 @@ def scan(records=None, **more):
 
 def replace(struct, **fields):
     return msgspec.structs.replace(struct, **fields)
+
+
+PROTOBUF = PackagingFinding("protobuf", "6.33.6", "7.34.0", 9, "2025-03-28")
+
+
+def broken_by_protobuf(axes, failed):
+    """Return what was found out about the packages of a combination where a case fails."""
+    looked = PackagingExamination(failed.stage, failed.id, failed.error, ("protobuf",), "found", findings=(PROTOBUF,))
+    fields = dict.fromkeys(PackagingRecord.__struct_fields__, "")
+    return PackagingRecord(**(fields | {"axes": axes, "examinations": (looked,)}))

@@ -1,13 +1,12 @@
 import msgspec
 import pytest
-from record_samples import MISMATCH, PASSED, PLAN, case, mismatch, record
+from record_samples import MISMATCH, PASSED, PLAN, broken_by_protobuf, case, mismatch, record
 
 from matrixscan.analysis.evidence import with_diagnosis
 from matrixscan.analysis.explanation import blamed, explained
 from matrixscan.analysis.view import build_view
 from matrixscan.analysis.why import place_text, why_lines, why_table
 from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord, Divergence, Node, NodeRun, Seen
-from matrixscan.records.packaging import PackagingExamination, PackagingFinding, PackagingRecord
 from matrixscan.records.types import Error
 from matrixscan.reporters import all_reporters
 
@@ -57,10 +56,7 @@ def test_a_package_is_blamed_for_what_fails_in_its_way_alone():
         return case("failed", stage="export", error=Error(kind, "no"), **more)
 
     cases = [dead("SerdeError"), dead("ValueError", size={"t": 345})]
-    finding = PackagingFinding("protobuf", "6.33.6", "7.34.0", 9, "2025-03-28")
-    looked = PackagingExamination("export", cases[0].id, cases[0].error, ("protobuf",), "found", findings=(finding,))
-    fields = dict.fromkeys(PackagingRecord.__struct_fields__, "")
-    broken = {MISMATCH: PackagingRecord(**(fields | {"examinations": (looked,)}))}
+    broken = {MISMATCH: broken_by_protobuf({}, cases[0])}
     plain = build_view(
         "m", "", PLAN[:2] + PLAN[3:4], [record(PASSED, [case()]), record(MISMATCH, cases)], judged=("campplus",)
     )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from record_samples import case, mismatch, record, replace
+from record_samples import broken_by_protobuf, case, mismatch, record, replace
 
 from matrixscan.analysis.blame import EXPORTER, KERNEL, OPTIMIZER
 from matrixscan.analysis.causes import load_causes
@@ -17,6 +17,7 @@ from matrixscan.analysis.grid_evidence import GridExperience, experience_of
 from matrixscan.analysis.grid_why import grid_whys, with_blame
 from matrixscan.analysis.judge import BAD_OUTCOMES, settle_cases
 from matrixscan.records.diagnosis import Diagnosis, DiagnosisRecord, Divergence, Node, Seen
+from matrixscan.records.types import Error
 from matrixscan.reporters._finding_lines import Said, finding_line, merged
 from matrixscan.reporters._grid_why import render_whys
 
@@ -56,6 +57,18 @@ def made(kind, lane):
         "no export": lambda: case("failed", stage="export", reason="error", lane=lane),
     }
     return kinds[kind]()
+
+
+@pytest.mark.parametrize("evidence", ["joint", "factored"])
+def test_a_package_is_blamed_in_whole_environments_alone(evidence):
+    dead = case("failed", stage="export", error=Error("SerdeError", "no"))
+    other = case("failed", stage="export", error=Error("ValueError", "no"), size={"t": 345})
+    records = scanned({("2.3.1", "1.16.1"): [dead, other]}, evidence)
+    grid = grid_of_records(iter(records))
+    experience = experience_of(grid, (), [broken_by_protobuf(records[0].axes, dead)])
+    rules = {key.size: experience.blame(0, column).rule for column, key in enumerate(grid.cases) if key != ENVIRONMENT}
+    assert (rules["t200"] == "named-package") is (evidence == "joint")
+    assert rules["t345"] != "named-package"
 
 
 @given(st.lists(st.tuples(KINDS, KINDS, KINDS), min_size=9, max_size=9))

@@ -4,7 +4,7 @@ import pytest
 from factored_samples import tables
 from hypothesis import given
 from hypothesis import strategies as st
-from record_samples import PLAN, case, mismatch, output, record, replace, samples
+from record_samples import PLAN, broken_by_protobuf, case, mismatch, output, record, replace, samples
 from test_grid import ROWS, published, random_record
 
 from matrixscan.analysis.agreement import agreement
@@ -128,6 +128,15 @@ def test_agreement_shows_what_differs_and_what_only_one_has():
     assert [(each.case.size, each.factored, each.joint) for each in found.differing] == [
         ("t200", "ok", "compare: mismatch")
     ]
+
+
+def test_a_difference_says_which_package_was_found_behind_it():
+    dead = case("failed", stage="export", error=Error("SerdeError", "no"))
+    factored, joint = grid_of_factored(*tables([record(cases=[case()])])), grid_of_records([record(cases=[dead])])
+    looked = [broken_by_protobuf(dict(joint.rows[0]), dead)]
+    assert [each.package for each in agreement(factored, joint).differing] == [""]
+    (shown,) = agreement(factored, joint, looked).differing
+    assert shown.package == "works with protobuf 6.33.6, breaks from protobuf 7.34.0 (9 trials)"
 
 
 @given(rows=st.lists(st.tuples(*[st.sampled_from([-1, 0, 1, 2**31 - 3])] * 4), min_size=1, max_size=20))

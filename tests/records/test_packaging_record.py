@@ -20,6 +20,14 @@ def test_what_was_written_can_be_read_and_is_written_the_same():
     assert encode_packaging(record) == GOLDEN.read_bytes()
 
 
+def test_the_first_version_had_one_era_for_all():
+    old = GOLDEN.with_name("packaging1.json")
+    record = decode_packaging(old.read_bytes(), old)
+    assert record.schema_version == SCHEMA_VERSION
+    assert record.examinations[0].era["protobuf"] == "3.20.1"
+    assert encode_packaging(record) == GOLDEN.read_bytes()
+
+
 def test_a_trial_takes_one_line():
     lines = GOLDEN.read_text().splitlines()
     assert sum('"purpose"' in line for line in lines) == 5

@@ -6,7 +6,7 @@ from matrixscan.errors import DamagedFileError
 from matrixscan.records.packaging import PackagingTrial, decode_packaging
 from matrixscan.store.packaging import KeptTrials, PackagingReports
 
-GOLDEN = Path(__file__).parents[1] / "records" / "golden" / "packaging1.json"
+GOLDEN = Path(__file__).parents[1] / "records" / "golden" / "packaging2.json"
 
 
 def test_what_is_written_is_read_again(tmp_path):

@@ -128,6 +128,19 @@ def test_cases_come_back_by_record_in_their_order(tmp_path):
     assert cases_from_parquet(tmp_path / "none.parquet") == {}
 
 
+def test_what_is_said_once_may_stand_unpacked(tmp_path):
+    # As it was written up to 2026-11.
+    path = tmp_path / "r.parquet"
+    parquet.write_exports(path, table_of_rows(ExportRow, [], META))
+    content, meta = parquet.read_arrow(path)
+    pq = parquet.arrow(".parquet")
+    with pq.ParquetWriter(path, content.schema.remove_metadata(), store_schema=False) as writer:
+        writer.write_table(content.replace_schema_metadata(None))
+        writer.add_key_value_metadata({b"matrixscan": meta})
+    assert pq.ParquetFile(path).metadata.metadata[b"matrixscan"] == meta
+    assert (parquet.read_meta(path), parquet.read_exports(path).meta) == (META, META)
+
+
 def test_a_file_that_is_none_says_what_to_do(tmp_path):
     path = tmp_path / "r.parquet"
     path.write_bytes(b"no table")
