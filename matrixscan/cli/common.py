@@ -46,6 +46,8 @@ Probe = Annotated[list[str] | None, typer.Option(help="run this probe only: a na
 Exclude = Annotated[list[str] | None, typer.Option(help="leave out probes or combinations, globs allowed (repeatable)")]
 Cell = Annotated[list[str] | None, typer.Option(help="scan this combination only (id, repeatable)")]
 
+Joint = Annotated[bool, typer.Option(help="of a factored matrix: what was scanned with --joint")]
+
 
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:

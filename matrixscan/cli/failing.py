@@ -8,9 +8,7 @@ import msgspec
 import typer
 
 from matrixscan import commands
-from matrixscan.cli.common import Cell, Exclude, Matrix, Probe, app, listen, options, request
-
-Joint = Annotated[bool, typer.Option(help="of a factored matrix: what was scanned with --joint")]
+from matrixscan.cli.common import Cell, Exclude, Joint, Matrix, Probe, app, listen, options, request
 
 
 @app.command()

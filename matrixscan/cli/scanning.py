@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from matrixscan import commands
-from matrixscan.cli.common import Cell, Exclude, Matrix, Probe, app, listen, options, request
+from matrixscan.cli.common import Cell, Exclude, Joint, Matrix, Probe, app, listen, options, request
 
 
 @app.command()
@@ -37,9 +37,10 @@ def scan(
 
 
 @app.command()
-def report(matrix: Matrix = "default") -> None:
+def report(matrix: Matrix = "default", *, joint: Joint = False) -> None:
     """Write the reports again from the records, without scanning."""
-    outcome = commands.report(request(matrix, None, None, None, options()), scanned=False)
+    asked = msgspec.structs.replace(request(matrix, None, None, None, options()), joint=joint)
+    outcome = commands.report(asked, scanned=False)
     typer.echo(outcome.text, nl=False)
     raise typer.Exit(outcome.exit_code)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import importlib
 import io
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,8 +31,7 @@ from matrixscan.store.files import write_atomically
 EXPORT_ORDER = ("position", "runner", "side")
 RUN_ORDER = ("reference", "runner", "precision", "artifact", "position", "side")
 
-_META = b"matrixscan"  # JSON, as it was written up to 2026-11
-_PACKED_META = b"matrixscan+zlib"  # JSON behind zlib and base85: Parquet compresses columns alone, and wants text
+_META = b"matrixscan"
 #: Columns that came with version 2 of the tables.
 _YOUNGER = frozenset({"floor", "unoptimized"})
 _ROWS = 1 << 20  # a row group
@@ -84,11 +81,11 @@ def read_meta(path: Path) -> Meta:
     """Read what is said once of a table of a factored scan, without its rows; the same errors as `read_exports`."""
     try:
         with arrow(".parquet").ParquetFile(path) as file:
-            meta = _meta_of(file)
+            meta = file.metadata.metadata[_META]
         version = msgspec.json.decode(meta, type=dict[str, Any]).get("schema_version", SCHEMA_VERSION)
         check_version(path, version, SCHEMA_VERSION)
         return msgspec.json.decode(meta, type=Meta)
-    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(path, str(error).partition("\n")[0], _FIX) from error
 
 
@@ -118,7 +115,7 @@ def write_arrow(path: Path, content: Any, meta: bytes) -> int:
     )
     with writer:
         writer.write_table(content.replace_schema_metadata(None), row_group_size=_ROWS)
-        writer.add_key_value_metadata({_PACKED_META: base64.b85encode(zlib.compress(meta, 9))})
+        writer.add_key_value_metadata({_META: meta})
     write_atomically(path, sink.getvalue())
     return len(sink.getvalue())
 
@@ -131,15 +128,9 @@ def read_arrow(path: Path, texts: Collection[str] = ()) -> tuple[Any, bytes]:
     """
     try:
         with arrow(".parquet").ParquetFile(path, read_dictionary=list(texts)) as file:
-            return file.read(), _meta_of(file)
-    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
+            return file.read(), file.metadata.metadata[_META]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(path, str(error).partition("\n")[0], _FIX) from error
-
-
-def _meta_of(file: Any) -> bytes:
-    found: Mapping[bytes, bytes] = file.metadata.metadata
-    packed = found.get(_PACKED_META)
-    return found[_META] if packed is None else zlib.decompress(base64.b85decode(packed))
 
 
 def check_version(path: Path, found: int, newest: int) -> None:

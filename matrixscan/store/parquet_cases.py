@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import lzma
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from matrixscan.store.parquet import arrow, check_version, read_arrow, write_arr
 MANY_CASES = 2_000
 
 _FIX = "delete it and scan again"
+_XZ = b"\xfd7zXZ\x00"
 _FIGURES = (
     "max_abs", "mean_abs", "rmse", "max_rel", "cosine", "snr_db", "required_atol", "margin", "noise_floor",
     "reference_rms", "rtol", "atol", "agreement", "floor",
@@ -30,7 +32,7 @@ class _File(msgspec.Struct, frozen=True):
     """What is said once a file."""
 
     schema_version: int
-    records: str  # without their cases: JSON, in zlib, in base 85
+    records: str  # without their cases: JSON, in xz, in base 85
 
 
 def records_to_parquet(records: Iterable[Record], path: Path) -> int:
@@ -46,7 +48,7 @@ def records_to_parquet(records: Iterable[Record], path: Path) -> int:
     # The same case of all combinations side by side: its texts and figures are often the same.
     order = [("place", "ascending"), ("number", "ascending")]
     whole = whole.take(arrow(".compute").sort_indices(whole, sort_keys=order)).drop(["number"])
-    packed = base64.b85encode(zlib.compress(msgspec.json.encode(heads, order="sorted"), 9)).decode()
+    packed = base64.b85encode(lzma.compress(msgspec.json.encode(heads, order="sorted"))).decode()
     return write_arrow(path, whole, msgspec.json.encode(_File(SCHEMA_VERSION, packed), order="sorted"))
 
 
@@ -67,14 +69,19 @@ def records_from_parquet(path: Path) -> tuple[Record, ...]:
     try:
         check_version(path, msgspec.json.decode(meta, type=dict[str, Any])["schema_version"], SCHEMA_VERSION)
         packed = msgspec.json.decode(meta, type=_File).records
-        heads = msgspec.json.decode(zlib.decompress(base64.b85decode(packed)), type=tuple[Record, ...])
+        heads = msgspec.json.decode(_unpacked(base64.b85decode(packed)), type=tuple[Record, ...])
         found: dict[str, list[tuple[int, CaseRecord]]] = {head.id: [] for head in heads}
         for batch in content.to_batches(max_chunksize=10_000):
             for row in batch.to_pylist():
                 found[row["record"]].append((row["place"], _case(row)))
-    except (KeyError, TypeError, ValueError, zlib.error, msgspec.MsgspecError) as error:
+    except (KeyError, TypeError, ValueError, zlib.error, lzma.LZMAError, msgspec.MsgspecError) as error:
         raise DamagedFileError(path, str(error), _FIX) from error
     return tuple(msgspec.structs.replace(head, cases=_in_order(found[head.id])) for head in heads)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    # Up to 2026-11 it was zlib, which does not see that records repeat each other.
+    return lzma.decompress(packed) if packed.startswith(_XZ) else zlib.decompress(packed)
 
 
 def _in_order(cases: Sequence[tuple[int, CaseRecord]]) -> tuple[CaseRecord, ...]:

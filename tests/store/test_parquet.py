@@ -1,5 +1,6 @@
 import importlib.util
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from matrixscan.errors import DamagedFileError, RecordVersionError, ToolMissingE
 from matrixscan.records.factored import Combination, ExportRow, Meta, RunRow, Side, Table, rows_of_table, table_of_rows
 from matrixscan.records.types import Error
 from matrixscan.records.upgrade import encode_record
-from matrixscan.store import parquet
+from matrixscan.store import parquet, parquet_cases
 from matrixscan.store.parquet_cases import cases_from_parquet, records_from_parquet, records_to_parquet
 from matrixscan.store.published import published_records
 
@@ -119,6 +120,13 @@ def test_records_come_back_whole_and_take_a_tenth_of_their_json(tmp_path, matrix
     assert size < json / 10
 
 
+def test_records_packed_as_before_are_read(tmp_path, monkeypatch):
+    records = load("record_samples").samples()
+    monkeypatch.setattr(parquet_cases.lzma, "compress", zlib.compress)
+    records_to_parquet(records, tmp_path / "cases.parquet")
+    assert list(records_from_parquet(tmp_path / "cases.parquet")) == records
+
+
 def test_cases_come_back_by_record_in_their_order(tmp_path):
     samples = load("record_samples")
     records = samples.samples()
@@ -126,19 +134,6 @@ def test_cases_come_back_by_record_in_their_order(tmp_path):
     assert cases_from_parquet(tmp_path / "cases.parquet") == {record.id: record.cases for record in records}
     records_to_parquet([], tmp_path / "none.parquet")
     assert cases_from_parquet(tmp_path / "none.parquet") == {}
-
-
-def test_what_is_said_once_may_stand_unpacked(tmp_path):
-    # As it was written up to 2026-11.
-    path = tmp_path / "r.parquet"
-    parquet.write_exports(path, table_of_rows(ExportRow, [], META))
-    content, meta = parquet.read_arrow(path)
-    pq = parquet.arrow(".parquet")
-    with pq.ParquetWriter(path, content.schema.remove_metadata(), store_schema=False) as writer:
-        writer.write_table(content.replace_schema_metadata(None))
-        writer.add_key_value_metadata({b"matrixscan": meta})
-    assert pq.ParquetFile(path).metadata.metadata[b"matrixscan"] == meta
-    assert (parquet.read_meta(path), parquet.read_exports(path).meta) == (META, META)
 
 
 def test_a_file_that_is_none_says_what_to_do(tmp_path):
