@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from matrixscan.analysis.known_pins_asked import Asked, Reread, Row
 from matrixscan.analysis.known_pins_index import Index
-from matrixscan.analysis.known_pins_match import PYTHON, is_named, known_axes, place_of
+from matrixscan.analysis.known_pins_match import PYTHON, is_match, is_named, known_axes, place_of
 from matrixscan.analysis.known_pins_matrix import of_matrix, together
 from matrixscan.analysis.known_pins_types import (
     BAD,
@@ -28,6 +28,8 @@ from matrixscan.errors import NothingSelectedError, UnknownNameError
 from matrixscan.pins.types import Pins
 
 _NEAREST = 3
+#: Of a survey, in which hardly any combination is good for everything: it is asked about probes that are named.
+ABOUT_PROBES = "probes"
 
 
 def answer(
@@ -53,7 +55,8 @@ def answer(
         NothingSelectedError: Nothing in the matrices decides anything.
     """
     axes = known_axes(indexes)
-    chosen = [(index, _subjects(index, probes)) for index in indexes]
+    surveys = [index for index in indexes if index.advises == ABOUT_PROBES and not probes and not strict]
+    chosen = [(index, _subjects(index, probes)) for index in indexes if index not in surveys]
     _refuse_unknown(probes, chosen, indexes)
     asked = [Asked(index, subjects, pins, axes, reread) for index, subjects in chosen if subjects]
     if not asked:
@@ -69,8 +72,15 @@ def answer(
         nearest=_nearest(_about(asked, pins, axes)) if verdict == UNTESTED else (),
         nearest_good=_nearest(_about(asked, pins, axes), good=True) if verdict == KNOWN_BAD else (),
         cautions=_cautions(answers),
-        notes=pins.notes,
+        notes=(*pins.notes, *(_surveyed(surveys, pins, axes) if verdict == UNTESTED else ())),
     )
+
+
+def _surveyed(surveys: Iterable[Index], pins: Pins, axes: Sequence[str]) -> Iterable[str]:
+    """Yield a note for every survey that has these very pins."""
+    for index in surveys:
+        if any(is_match(row.cost) for row in Asked(index, (), pins, axes, None).rows):
+            yield f"{index.matrix} has these pins, for single models: name one with --probe, or --matrix {index.matrix}"
 
 
 def _subjects(index: Index, probes: Collection[str]) -> tuple[str, ...]:

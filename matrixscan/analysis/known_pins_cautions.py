@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from packaging.version import InvalidVersion, Version
 
 from matrixscan.analysis.known_pins_index import Platform
-from matrixscan.analysis.known_pins_match import public, same
+from matrixscan.analysis.known_pins_match import excludes, public, same
 from matrixscan.pins.types import Pins
 
 #: Packages whose release the tools under test notice. Another major of the first ones is another interface, which
@@ -19,11 +19,17 @@ _WEIGHTY = (*_INTERFACES, "ml-dtypes", "onnx-ir", "flatbuffers", "onnxscript", "
 
 def withheld(pins: Pins, packages: Mapping[str, str]) -> str:
     """Return why what was measured as good is not said of these pins; empty where nothing speaks against it."""
-    return "; ".join(
-        f"measured with {name} {packages[name]}, yours is {pins.versions[name]}"
-        for name in _INTERFACES
-        if name in packages and name in pins.versions and _major(packages[name]) != _major(pins.versions[name])
-    )
+    told = ((name, packages[name], _unfit(name, packages[name], pins)) for name in _INTERFACES if name in packages)
+    return "; ".join(f"measured with {name} {measured}, yours is {yours}" for name, measured, yours in told if yours)
+
+
+def _unfit(name: str, measured: str, pins: Pins) -> str:
+    """Return what the pins say of a package if that is not what was measured; empty where it may be."""
+    if name in pins.versions:
+        return pins.versions[name] if _major(measured) != _major(pins.versions[name]) else ""
+    if name in pins.loose:
+        return pins.loose[name] if excludes(pins.loose[name], measured) else ""
+    return "not there" if pins.complete else ""
 
 
 def _major(version: str) -> int | str:

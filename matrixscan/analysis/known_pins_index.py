@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 from packaging.version import InvalidVersion, Version
 
+from matrixscan.matrix.types import Advises
+
 #: Version of the file. An older one is not read: the records are, until `report` has written it again.
 SCHEMA_VERSION = 1
 
@@ -63,7 +65,7 @@ class Index(msgspec.Struct, frozen=True):
     columns: tuple[msgspec.Raw, ...]  # places in `findings` by row
     verdicts: dict[str, int]  # subject -> place in `columns`
     rows: tuple[tuple[int, ...], ...]  # places in `versions`, ABSENT where there is no such axis
-    advises: bool = True  # False: its probes fail on purpose, and it is asked by name only
+    advises: Advises = True  # False: its probes fail on purpose, and it is asked by name only; "probes": a survey
     evidence: tuple[int, ...] = ()
     platform: tuple[int, ...] = ()
     date: tuple[int, ...] = ()
@@ -129,7 +131,7 @@ class IndexBuilder:
         advises: See Index.
     """
 
-    def __init__(self, matrix: str, subjects: Sequence[Subject], *, advises: bool = True) -> None:
+    def __init__(self, matrix: str, subjects: Sequence[Subject], *, advises: Advises = True) -> None:
         self._matrix, self._subjects, self._advises = matrix, tuple(subjects), advises
         self._axes: list[dict[str, str]] = []
         self._places: list[tuple[int, int, int, int]] = []

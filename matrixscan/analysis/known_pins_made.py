@@ -14,6 +14,7 @@ from matrixscan.analysis.known_pins_index import UNKNOWN_PLATFORM, Index, IndexB
 from matrixscan.analysis.recommend import describe_platform
 from matrixscan.analysis.table import cell_text
 from matrixscan.analysis.view import CellView, ScanView
+from matrixscan.matrix.types import Advises
 
 #: Of a tool's own words in a wide scan; whoever wants all of them has the tables.
 _LONGEST = 160
@@ -71,7 +72,7 @@ def index_of_grid(
     deciding: Collection[tuple[str, str]],
     facts: Mapping[frozenset[tuple[str, str]], Facts],
     *,
-    advises: bool = True,
+    advises: Advises = True,
 ) -> Index:
     """Return what a wide scan says.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -19,14 +20,12 @@ PYTHON = "python"
 #: Packages that decide what an export or a run does, whether or not a matrix has an axis for them.
 _PARTS = ("torch", "onnx", "onnxruntime", "onnxscript")
 
-#: Packages that bring the same module: one of them in place of, or beside, another is another combination.
+#: Packages that bring the same module: one of them in place of, or beside, another is another combination. Of
+#: onnxruntime there is one for every kind of machine, and more come: all but those that are known to stand beside it.
 _SAME_MODULE = (
-    frozenset(
-        {"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-qnn"}
-        | {"onnxruntime-training", "onnxruntime-silicon", "ort-nightly", "ort-nightly-gpu"}
-    ),
-    frozenset({"onnx", "onnx-weekly"}),
-    frozenset({"ncnn", "ncnn-vulkan"}),
+    re.compile(r"onnxruntime(-(?!extensions$|genai\b|tools$|web$|inference-examples$).+)?|ort-nightly(-.+)?"),
+    re.compile(r"onnx(-weekly|-nightly)?"),
+    re.compile(r"ncnn(-vulkan)?"),
 )
 
 # One number orders combinations: axes that differ first, then how far, then how many are left open.
@@ -52,9 +51,8 @@ def place_of(axis: str, pins: Pins) -> Place:
     """Return what the pins say of one axis."""
     if axis == PYTHON:
         return Place(pins.python, open=pins.python is None, said=pins.requires_python)
-    for other in sorted(_rivals(axis)):
-        if other in pins.versions or other in pins.loose:
-            return Place(pins.versions.get(other, pins.loose.get(other, "")), name=other)
+    for other in _rivals(axis, pins):
+        return Place(pins.versions.get(other, pins.loose.get(other, "")), name=other)
     if axis in pins.versions:
         return Place(pins.versions[axis])
     if axis in pins.loose:
@@ -62,8 +60,11 @@ def place_of(axis: str, pins: Pins) -> Place:
     return Place(None, open=not pins.complete)
 
 
-def _rivals(axis: str) -> frozenset[str]:
-    return next((group - {axis} for group in _SAME_MODULE if axis in group), frozenset())
+def _rivals(axis: str, pins: Pins) -> list[str]:
+    """Return the packages among the pins that bring the module of an axis, and are not the axis."""
+    same_module = next((names for names in _SAME_MODULE if names.fullmatch(axis)), None)
+    found = {name for name in (*pins.versions, *pins.loose) if same_module is not None and same_module.fullmatch(name)}
+    return sorted(found - {axis})
 
 
 def is_named(pins: Pins, axis: str) -> bool:
@@ -193,6 +194,12 @@ def _distances(yours: str, axis: str, known: Sequence[str]) -> list[int]:
     is_known = before < len(keys) and keys[before] == key
     steps = [place - before + (not is_known) if place >= before else before - place for place in range(len(known))]
     return [0 if alike(yours, version) else _DIFFERS + _STEP * step for version, step in zip(known, steps, strict=True)]
+
+
+def excludes(said: str, version: str) -> bool:
+    """Return whether what pins say of a package that they do not pin is a range without a version."""
+    allowed = _allowed(said)
+    return allowed is not None and not _contains(allowed, version)
 
 
 def _allowed(said: str) -> SpecifierSet | None:

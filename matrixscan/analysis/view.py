@@ -24,6 +24,7 @@ from matrixscan.analysis.judge import (
 from matrixscan.analysis.known import known_failures
 from matrixscan.analysis.merge import one_record_each, probe_summaries
 from matrixscan.harness.protocol import CASE_STAGES, ENVIRONMENT_STAGES
+from matrixscan.matrix.types import Advises
 from matrixscan.plan.types import Case, Excluded
 from matrixscan.records.types import CaseRecord, Error, Record
 
@@ -83,7 +84,7 @@ class ScanView(msgspec.Struct, frozen=True):
     quarantine: tuple[Doubt, ...] = ()
     controlled: tuple[str, ...] = ()  # combinations whose controls came out as they had to
     uncontrolled: tuple[str, ...] = ()  # combinations in which no control was run
-    advises: bool = True  # what the scan found says something about pins
+    advises: Advises = True  # whether what the scan found says something about pins
 
 
 class _Scope(msgspec.Struct, frozen=True):

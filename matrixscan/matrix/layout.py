@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from matrixscan.matrix.types import (
+    Advises,
     Artifact,
     Bounds,
     Cases,
@@ -96,7 +97,7 @@ class MatrixFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fie
     expect: Expect = Expect()
     recommend: RecommendTable = RecommendTable()
     controls: bool = True
-    advises: bool = True
+    advises: Advises = True
     nightly: NightlyTable = NightlyTable()
 
 

@@ -35,7 +35,7 @@ from matrixscan.matrix.recommend import read_recommend
 from matrixscan.matrix.reduction import check_reduction, read_plan, read_reduction, read_strategy
 from matrixscan.matrix.rows import Row, expand_rows
 from matrixscan.matrix.selection import builtin_probes, probe_name, resolve_probes
-from matrixscan.matrix.types import Expect, Index, Limits, Matrix, Probes, Reduction, Tolerances
+from matrixscan.matrix.types import Advises, Expect, Index, Limits, Matrix, Probes, Reduction, Tolerances
 
 MAX_THREADS = 1024
 _CHECKED_OTHERWISE = ("threads", "diagnose_seconds")
@@ -168,7 +168,7 @@ def _read(raw: Mapping[str, Any], file: Path, known: Collection[str], problems: 
         catalog=catalog,
         recommend=read_recommend(raw, problems),
         controls=convert(raw.get("controls", True), bool, "controls", problems) is not False,
-        advises=convert(raw.get("advises", True), bool, "advises", problems) is not False,
+        advises=convert(raw.get("advises", True), Advises, "advises", problems) or False,
         nightly=read_nightly(raw, problems),
     )
 

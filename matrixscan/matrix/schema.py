@@ -53,7 +53,8 @@ _MORE: dict[str, dict[str, dict[str, Any]]] = {
         "companions": {"description": "Versions of packages that follow those of axes."},
         "controls": {"description": "false: environments do not show that they can tell right from wrong."},
         "advises": {
-            "description": "false: its probes fail on purpose, and a check of pins does not ask it unless named."
+            "description": "What it says about pins. false: nothing unless it is named, its probes fail on purpose. "
+            "probes: only what is asked of a probe by name, for hardly anything is good for all it surveys."
         },
     },
     "ReleasesTable": {

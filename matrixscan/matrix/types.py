@@ -9,6 +9,9 @@ import msgspec
 
 from matrixscan.catalog.types import CatalogLock
 
+#: What a scan says about pins: true, nothing unless it is named (false), or of probes that are named ("probes").
+Advises = bool | Literal["probes"]
+
 
 class _Table(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """A TOML table: kebab-case keys, unknown keys refused."""
@@ -174,7 +177,7 @@ class Matrix(msgspec.Struct, frozen=True):
     catalog: CatalogLock | None = None  # what the selectors meant; None where the matrix has none
     recommend: Recommend = Recommend()
     controls: bool = True  # besides its probes, every environment runs one known to be good and one known to be bad
-    advises: bool = True  # what it finds says something about pins
+    advises: Advises = True  # whether what it finds says something about pins
     nightly: Nightly = Nightly()
 
 

@@ -106,7 +106,13 @@ def test_a_part_that_no_matrix_has_as_an_axis_counts_unless_it_was_installed_all
     assert asked(made, both).verdict == KNOWN_GOOD
 
 
-@pytest.mark.parametrize("other", ["onnxruntime-gpu==1.16.1", "ort-nightly", "onnx-weekly==1.14.1"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        *("onnxruntime-gpu==1.16.1", "onnxruntime-rocm==1.16.1", "onnxruntime-training-cpu==1.16.1", "ort-nightly"),
+        *("ort-nightly-directml==1.16.1", "onnx-weekly==1.14.1"),
+    ],
+)
 def test_another_package_of_the_same_module_is_another_combination(other):
     found = asked(pins(OLD, extra=f"{other}\n"))
     assert found.verdict == UNTESTED
@@ -292,6 +298,10 @@ LOCKED = {"numpy": "1.26.4", "protobuf": "5.29.6", "sympy": "1.13.3", "filelock"
         ({"numpy": "1.25.0"}, KNOWN_GOOD, "numpy 1.25.0, measured with 1.26.4"),
         ({"numpy": "2.1.0"}, UNTESTED, "numpy 2.1.0, measured with 1.26.4"),
         ({"protobuf": "3.20.3"}, UNTESTED, "protobuf 3.20.3, measured with 5.29.6"),
+        ({"numpy": ">=2"}, UNTESTED, "numpy is not pinned, measured with 1.26.4"),
+        ({"numpy": "<2"}, KNOWN_GOOD, "numpy is not pinned, measured with 1.26.4"),
+        ({"numpy": "==1.25.*"}, UNTESTED, "numpy is not pinned, measured with 1.26.4"),
+        ({"numpy": ""}, KNOWN_GOOD, "numpy is not pinned, measured with 1.26.4"),
         (
             {"sympy": "1.12", "filelock": "3.0"},
             KNOWN_GOOD,
@@ -300,11 +310,35 @@ LOCKED = {"numpy": "1.26.4", "protobuf": "5.29.6", "sympy": "1.13.3", "filelock"
     ],
 )
 def test_other_packages_are_cautions_and_another_interface_is_no_good(others, verdict, caution):
-    found = asked(pins(OLD | others), index([(OLD, GOOD)], packages={**LOCKED, **OLD}))
+    exact = {name: version for name, version in others.items() if version[:1].isdigit()}
+    extra = "".join(f"{name}{said}\n" for name, said in others.items() if name not in exact)
+    found = asked(pins(OLD | exact, extra=extra), index([(OLD, GOOD)], packages={**LOCKED, **OLD}))
     assert found.verdict == verdict
     assert any(line.startswith(caution) for line in found.cautions)
     # What is bad stays bad.
-    assert asked(pins(OLD | others), index([(OLD, BAD)], packages=LOCKED)).verdict == KNOWN_BAD
+    assert asked(pins(OLD | exact, extra=extra), index([(OLD, BAD)], packages=LOCKED)).verdict == KNOWN_BAD
+
+
+def test_an_environment_without_a_package_of_an_interface_is_not_the_one_measured():
+    measured = index([(OLD, GOOD)], packages={**LOCKED, **OLD})
+    interfaces = {"numpy": "1.26.4", "protobuf": "5.29.6"}
+    assert asked(pins(OLD | interfaces, complete=True), measured).verdict == KNOWN_GOOD
+    found = asked(pins(OLD | {"numpy": "1.26.4"}, complete=True), measured)
+    assert found.verdict == UNTESTED
+    assert "measured with protobuf 5.29.6, yours is not there" in found.matrices[0].why
+
+
+def test_a_survey_says_nothing_of_pins_unless_a_probe_is_named():
+    survey = msgspec.structs.replace(index([(OLD, BAD), (MIDDLE, GOOD)], "survey"), advises="probes")
+    assert asked(pins(OLD), index(), survey).verdict == KNOWN_GOOD
+    assert asked(pins(OLD), index(), survey, probes=["model"]).verdict == KNOWN_BAD
+    assert asked(pins(OLD), survey, strict=True).verdict == KNOWN_BAD
+    # It is a hint, where nothing else knows the pins.
+    elsewhere = index([(NEW, GOOD)])
+    found = asked(pins(OLD), elsewhere, survey)
+    assert found.verdict == UNTESTED
+    assert found.notes == ("survey has these pins, for single models: name one with --probe, or --matrix survey",)
+    assert asked(pins(OLD | {"torch": "1.12.1"}), elsewhere, survey).notes == ()
 
 
 def test_another_machine_is_a_caution():

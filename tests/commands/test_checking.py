@@ -48,6 +48,29 @@ def test_the_lock_of_what_is_good_is_known_to_be_good(version):
     assert "good  campplus/published, campplus_en/published" in outcome.text
 
 
+@pytest.mark.parametrize("matrix", ["default", "smoke"])
+def test_plain_pins_are_what_the_published_table_says_they_are(tmp_path, matrix):
+    path, found = tmp_path / "requirements.txt", decode_index((REPORTS / matrix / FILE).read_bytes())
+    column = [found.column(subject.key) for subject in found.subjects if subject.decides]
+    for row in range(len(found.rows)):
+        axes = found.axes_of(row)
+        path.write_text("".join(f"{name}=={version}\n" for name, version in axes.items() if name != "python"))
+        verdicts = {found.findings[places[row]].verdict for places in column}
+        said = asked(path, python=axes["python"])
+        assert said.exit_code == (0 if verdicts == {"good"} else 1), said.text
+
+
+def test_a_survey_is_asked_about_probes_that_are_named():
+    pins = "torch==2.6.0\nonnx==1.23.2\nonnxscript==0.7.2\nonnxruntime==1.22.1\n"
+    plain = piped(pins, python="3.11")
+    assert plain.exit_code == EXIT_UNTESTED
+    assert "eras has these pins, for single models: name one with --probe, or --matrix eras" in plain.text
+    named = piped(pins, python="3.11", probes=["campplus"])
+    assert named.exit_code == 1
+    assert "campplus/published" in named.text
+    assert "eras has these pins" not in named.text
+
+
 def test_what_is_bad_comes_with_its_finding_and_what_works():
     outcome = piped(BAD, "default")
     assert outcome.exit_code == 1
@@ -78,11 +101,13 @@ def test_an_environment_without_torch_is_told_so(tmp_path):
     assert "none of torch, onnxscript, onnx, onnxruntime is named" in outcome.text
 
 
-def test_without_a_name_every_published_matrix_is_asked_but_those_that_fail_on_purpose():
+def test_without_a_name_every_published_matrix_is_asked_but_surveys_and_those_that_fail_on_purpose():
     found = json.loads(piped(BAD, form="json").text)
     asked_for = {each["matrix"] for each in found["matrices"]}
-    assert {"default", "zoo", "opinfo"} <= asked_for
-    assert "faults" not in asked_for
+    assert {"default", "smoke"} <= asked_for
+    assert not {"faults", "zoo", "opinfo", "seeds", "eras"} & asked_for
+    found = json.loads(piped(BAD, form="json", probes=["op_norms", "opinfo"]).text)
+    assert {"default", "opinfo"} <= {each["matrix"] for each in found["matrices"]}
     assert piped("torch==1.11.0\nonnx==1.14.1\nonnxruntime==1.16.1\n", "faults").exit_code == 1
 
 
@@ -137,7 +162,7 @@ def test_without_an_index_the_records_are_read_and_say_the_same(tmp_path, monkey
     path.write_text(text.replace('"schema_version": 1', '"schema_version": 99') if damage[0] == "o" else text[:50])
     if damage == "missing":
         path.unlink()
-    pins = "torch==1.11.0\nonnx==1.14.1\nonnxruntime==1.16.1\n"
+    pins = "torch==1.11.0\nonnx==1.14.1\nonnxruntime==1.16.1\nnumpy==1.24.4\nprotobuf==5.29.6\n"
     slow, fast = (json.loads(piped(pins, "smoke", form="json", reports=place).text) for place in (tmp_path, REPORTS))
     assert slow.pop("notes") == ["smoke: read from its records; `matrixscan report smoke` makes this fast"]
     assert fast.pop("notes") == []
