@@ -58,7 +58,7 @@ class Suspicion(msgspec.Struct, frozen=True):
 
 
 def smells(record: Record, log: str = "") -> tuple[Suspicion, ...]:
-    """Return the failures of a record that smell of packaging, each once.
+    """Return the failures of a record that smell of packaging: one for each exporter, stage and type of error.
 
     An install or import that fails always does. Cases do where all of an exporter die at one stage, of one type of
     error, and the words of each, or else the log, point at a package that is no axis; where others of the exporter get
@@ -78,10 +78,7 @@ def smells(record: Record, log: str = "") -> tuple[Suspicion, ...]:
             return ()  # the axis itself is not the release it claims to be
         words = [broken.error.message if broken.error else "", broken.log or ""]
         return (Suspicion(broken.stage, None, broken.error, _suspects(words, record, broken.stage)),)
-    found: dict[tuple[str, tuple[str, ...]], Suspicion] = {}
-    for suspicion in _of_cases(record, _telling(log)):
-        found.setdefault((suspicion.stage, suspicion.suspects), suspicion)
-    return tuple(found.values())
+    return tuple(_of_cases(record, _telling(log)))
 
 
 def _telling(log: str) -> str:

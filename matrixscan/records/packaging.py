@@ -105,7 +105,7 @@ def decode_packaging(text: bytes, path: Path) -> PackagingRecord:
         if version > SCHEMA_VERSION:
             raise RecordVersionError(path, version, SCHEMA_VERSION)
         return msgspec.convert(_upgraded(msgspec.json.decode(text)), PackagingRecord)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
         raise DamagedFileError(path, str(error), "delete it; the combination is examined again") from error
 
 

@@ -40,7 +40,9 @@ def test_a_newer_one_is_refused_with_what_to_do():
         decode_packaging(json.dumps(data).encode(), Path("reports/m/packaging/c.json"))
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\xff", b'{"schema_version": 1}'])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"{}", b"\xff", b'{"schema_version": 1}', b'{"schema_version":1,"examinations":3}']
+)
 def test_a_damaged_one_names_the_file_and_the_fix(text):
     with pytest.raises(DamagedFileError, match="examined again"):
         decode_packaging(text, Path("reports/m/packaging/c.json"))
