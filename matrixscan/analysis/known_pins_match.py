@@ -176,8 +176,10 @@ def _costs(place: Place, axis: str, known: Sequence[str]) -> list[int]:
         cost = [1 if allowed is None or _contains(allowed, version) else _DIFFERS + _STEP for version in known]
         # What is asked for, at whatever version, is not what is not there; what nobody mentions may be.
         return [*cost, _far(known) if place.said else 0]
-    if place.yours is None or place.name:
-        return [*(_DIFFERS + _STEP for _ in known), _far(known) if place.name else 0]
+    if place.name:  # another package is no release, and no number of releases away
+        return [*(_DIFFERS for _ in known), _far(known)]
+    if place.yours is None:
+        return [*(_DIFFERS + _STEP for _ in known), 0]
     return [*_distances(place.yours, axis, known), _far(known)]
 
 

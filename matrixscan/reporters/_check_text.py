@@ -94,7 +94,8 @@ def near_lines(found: Iterable[Tested]) -> Iterator[str]:
     """Yield a combination and what it differs in, and what each matrix found of it."""
     for combination, group in itertools.groupby(found, key=lambda each: each.combination):
         alike = list(group)
-        differs = "; ".join(map(difference_text, alike[0].differences)) or "nothing that is pinned differs"
+        withheld = next((each.withheld for each in alike if each.withheld), "")
+        differs = "; ".join(map(difference_text, alike[0].differences)) or withheld or "nothing that is pinned differs"
         open_axes = f"; {', '.join(alike[0].open)} not pinned" if alike[0].open else ""
         yield f"{combination}: {differs}{open_axes}"
         yield from (f"  {_near_verdict(each)}" for each in alike)

@@ -117,6 +117,7 @@ def test_another_package_of_the_same_module_is_another_combination(other):
     found = asked(pins(OLD, extra=f"{other}\n"))
     assert found.verdict == UNTESTED
     assert found.nearest[0].differences[0].yours.startswith(other.partition("==")[0])
+    assert found.nearest[0].differences[0].steps == 0  # another package is no number of releases away
 
 
 def test_a_local_label_does_not_matter_and_is_told():
