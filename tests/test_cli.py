@@ -44,6 +44,7 @@ def matrixscan(tmp_path):
         (["scan", "mine", "--exclude", "*"], 3, "nothing selected: no combination is left"),
         (["scan", "mine", "--exclude", "op_*"], 3, "nothing selected: no probe is left"),
         (["plan", "absent"], 2, "no matrix file 'absent'"),
+        (["judge", "mine", "--output", "zzz=1,1"], 2, "unknown output 'zzz'; choose from: y"),
         (["report", "absent"], 2, "no matrix file 'absent'"),
         (["calibrate", "op_avg_pool_ceil", "mine"], 2, "give it a key"),
     ],
