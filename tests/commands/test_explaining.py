@@ -92,7 +92,7 @@ def test_without_results_there_is_nothing_to_explain(project):
     (project / "matrices/empty.toml").touch()
     with pytest.raises(NothingSelectedError, match="empty has no results; scan the matrix first"):
         commands.explain("empty")
-    with pytest.raises(MatrixNotFoundError, match="no matrix file 'emty'; choose from: matrices/empty.toml"):
+    with pytest.raises(MatrixNotFoundError, match=r"no matrix file 'emty'; choose from: matrices/empty\.toml"):
         commands.explain("emty")
 
 
