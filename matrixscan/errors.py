@@ -146,6 +146,16 @@ class BadToleranceError(MatrixscanError):
         super().__init__(f"tolerance {text}: {fix}")
 
 
+class NotFactoredError(MatrixscanError):
+    """An option of factored matrices was given for another one."""
+
+    def __init__(self, path: str | os.PathLike[str], option: str) -> None:
+        super().__init__(
+            f'{option} is for a matrix with plan = "factored"; {os.fspath(path)} is measured jointly as it is: '
+            f"leave out {option}"
+        )
+
+
 class IndexSettingsError(MatrixscanError):
     """The user's index settings cannot be used."""
 

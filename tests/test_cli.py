@@ -44,7 +44,20 @@ def matrixscan(tmp_path):
         (["scan", "mine", "--exclude", "*"], 3, "nothing selected: no combination is left"),
         (["scan", "mine", "--exclude", "op_*"], 3, "nothing selected: no probe is left"),
         (["plan", "absent"], 2, "no matrix file 'absent'"),
+        (["judge", "mine", "--output", "zzz=1,1"], 2, "unknown output 'zzz'; choose from: y"),
         (["report", "absent"], 2, "no matrix file 'absent'"),
+        *(
+            (
+                [command, "mine", "--joint"],
+                2,
+                'for a matrix with plan = "factored"; matrices/mine.toml is measured jointly',
+            )
+            for command in ("scan", "report", "packaging", "diagnose")
+        ),
+        (["scan", "mine", "--sample", "0.5"], 2, "leave out --sample"),
+        (["packaging", "mine"], 3, "nothing selected: mine has no results; scan the matrix first"),
+        (["explain", "mien"], 2, "no matrix file 'mien'; choose from: matrices/mine.toml"),
+        (["explain", "mine"], 3, "nothing selected: mine has no results; scan the matrix first"),
         (["calibrate", "op_avg_pool_ceil", "mine"], 2, "give it a key"),
     ],
 )

@@ -3,6 +3,9 @@
 A record keeps of each output its envelope: the elements that decide at any rtol and atol (harness/compare.py). Where
 there is none, two points of f(rtol) = max(error - rtol * |eager|) are known, f(0) = max_abs and f(recorded rtol) =
 required_atol; f falls and is convex, which bounds it everywhere. What neither decides stays undecided.
+
+What passed also passes by wider tolerances, and what did not fails by narrower ones: each element's allowance is the
+larger of atol + rtol * |eager| and a floor that follows the noise alone.
 """
 
 from __future__ import annotations
@@ -85,8 +88,11 @@ def _passes(output: OutputMetrics, rule: Rule) -> bool | None:
     if output.reason not in _OF_TOLERANCES or output.agreement is not None or bounds is None:
         return output.passed
     rtol, atol = bounds
-    if (rtol, atol) == (output.rtol, output.atol):
-        return output.passed
+    if output.rtol is not None and output.atol is not None:
+        if output.passed and rtol >= output.rtol and atol >= output.atol:
+            return True
+        if not output.passed and rtol <= output.rtol and atol <= output.atol:
+            return False
     if output.floor is not None:
         return all(error <= atol + rtol * size for size, error in output.envelope)
     return _by_bounds(output, rtol, atol)
@@ -114,8 +120,17 @@ def _rejudged(output: OutputMetrics, rule: Rule) -> OutputMetrics:
         return output
     rtol, atol = bounds
     changed = {"rtol": rtol, "atol": atol, "passed": passes is True, "reason": None if passes else "mismatch"}
-    if output.floor is not None and (rtol, atol) != (output.rtol, output.atol):
-        margins = [max(atol + rtol * size, output.floor) / error for size, error in output.envelope]
-        needed = [error - rtol * size for size, error in output.envelope]
-        changed |= {"margin": min(margins, default=None), "required_atol": max([0.0, *needed])}
+    if (rtol, atol) != (output.rtol, output.atol):
+        changed |= _figures(output, rtol, atol, passes=passes)
     return msgspec.structs.replace(output, **changed)
+
+
+def _figures(output: OutputMetrics, rtol: float, atol: float, *, passes: bool | None) -> dict[str, float | None]:
+    """Return the figures that follow the tolerances, None what the record cannot tell."""
+    if output.floor is None:
+        known = {output.rtol: output.required_atol, 0.0: output.max_abs}
+        return {"margin": None, "required_atol": known.get(rtol)}
+    margin = min((max(atol + rtol * size, output.floor) / error for size, error in output.envelope), default=None)
+    if passes and margin is not None and margin < 1:
+        return {"margin": None, "required_atol": None}  # merged points of an envelope are stricter than the elements
+    return {"margin": margin, "required_atol": max([0.0, *(error - rtol * size for size, error in output.envelope)])}

@@ -65,10 +65,13 @@ def _passes(runs: Table, rule: Rule) -> _Ints:
         lower, upper = lower * (1 - _ROUNDED), upper * (1 + _ROUNDED)
         found = np.where(atol >= upper, 1, np.where((lower > atol) & (atol >= NOISE_FACTOR * noise), 0, -1))
     found = np.where(np.isnan(most) | np.isnan(known) | np.isnan(rtol) | np.isnan(atol), -1, found)
-    same = np.isclose(rtol, was[0], rtol=1e-6, atol=0) & np.isclose(atol, was[1], rtol=1e-6, atol=0)
+    near = np.array([np.isclose(new, old, rtol=1e-6, atol=0) for new, old in zip((rtol, atol), was, strict=True)])
+    wider, narrower = ((near | (np.array([rtol, atol]) * sign >= np.array(was) * sign)).all(axis=0) for sign in (1, -1))
+    passed = runs.numbers("passed")
+    found = np.where(wider & (passed == 1), 1, np.where(narrower & (passed == 0), 0, found))
     of_values = np.isin(runs.texts("output_reason").codes, [-1, _code(runs, "output_reason", "mismatch")])
-    kept = same | ~of_values | ~np.isnan(runs.numbers("agreement"))
-    return np.where(kept, runs.numbers("passed"), found)
+    kept = near.all(axis=0) | ~of_values | ~np.isnan(runs.numbers("agreement"))
+    return np.where(kept, passed, found)
 
 
 def _bounds(runs: Table, rule: Rule) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -66,7 +66,8 @@ def pin(
     ] = "requirements",
     probe: Chosen = None,
     out: Annotated[
-        str | None, typer.Option("-o", "--out", help="file to write; default: print, of pylock a file")
+        str | None,
+        typer.Option("-o", "--out", help="file to write, in a folder that is there; default: print, of pylock a file"),
     ] = None,
 ) -> None:
     """Write the pins of a certified combination for an installer.

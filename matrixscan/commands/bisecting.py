@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from packaging.requirements import Requirement
 
 from matrixscan.analysis.bisection import Located, Side, bound, moved, search
 from matrixscan.analysis.judge import BAD, GOOD, Judgement
@@ -13,8 +14,10 @@ from matrixscan.catalog.selectors import is_exact
 from matrixscan.commands.bench import Bench, words_of
 from matrixscan.commands.releases import usable_releases
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans
-from matrixscan.errors import MatrixscanError, NothingSelectedError, did_you_mean
+from matrixscan.errors import MatrixscanError, NothingSelectedError, UnknownNameError, did_you_mean
 from matrixscan.execution.task import Listener, Notice
+from matrixscan.matrix.backends import exporters, runners
+from matrixscan.plan.expand import make_cell
 from matrixscan.plan.ids import combination_id
 from matrixscan.plan.types import Plan
 from matrixscan.reporters._bisection import BisectReport, render_bisection
@@ -49,12 +52,15 @@ def bisect(
         as_json: Return JSON.
 
     Raises:
-        EndsError: The ends are alike, or do not come out as they should.
+        EndsError: The ends are alike, lack a package, or do not come out as they should.
+        UnknownNameError: The probe has no such variant or lane.
         IndexUnreachableError: An index does not answer, did not earlier, and the matrix has no lock that helps.
     """
     asked, variant = _subject(request)
     plans = _narrowed(load_plans(asked), variant, lane)
     ends = _end(good, plans.full), _end(bad, plans.full)
+    for text, row in zip((good, bad), ends, strict=True):
+        _check_whole(text, row, plans.full)
     if not moved(*ends):
         raise EndsError(f"{good} and {bad} are the same combination; name two that differ in a release")
     listener(_notice("index", f"which releases of {', '.join(moved(*ends))} lie between the ends"))
@@ -96,7 +102,7 @@ def _narrowed(plans: Plans, variant: str, lane: str) -> Plans:
     variants = dict.fromkeys(case.variant for case in plan.cases)
     chosen = variant or next(iter(variants))
     if chosen not in variants:
-        raise NothingSelectedError(f"{probe.name} has no variant {variant!r}", did_you_mean(variant, variants))
+        raise UnknownNameError(f"variant of {probe.name}", variant, variants)
     exporter, _, opset = lane.partition(":")
     kept = [
         case
@@ -104,8 +110,7 @@ def _narrowed(plans: Plans, variant: str, lane: str) -> Plans:
         if case.variant == chosen and (not lane or (case.exporter == exporter and opset in {"", str(case.opset)}))
     ]
     if not kept:
-        lanes = {f"{case.exporter}:{case.opset}" for case in plan.cases}
-        raise NothingSelectedError(f"no case of {probe.name} has the lane {lane!r}", did_you_mean(lane, lanes))
+        raise UnknownNameError(f"lane of {probe.name}", lane, {f"{case.exporter}:{case.opset}" for case in plan.cases})
     named = msgspec.structs.replace(plan.matrix, name=f"{plan.matrix.name}{SUFFIX}")
     used = {(case.exporter, case.opset) for case in kept}
     controls = tuple(case for case in plan.controls if (case.exporter, case.opset) in used)
@@ -126,6 +131,20 @@ def _end(text: str, plan: Plan) -> dict[str, str]:
     if text not in known:
         raise EndsError(f"{plan.matrix.path} has no combination {text!r}; {did_you_mean(text, known)}")
     return known[text]
+
+
+def _check_whole(text: str, row: Mapping[str, str], plan: Plan) -> None:
+    """Refuse an end without a package that its lanes need, of those that the matrix has anywhere."""
+    used = [case for case in plan.cases if not case.witness]
+    # A converter that is a package itself is called like it.
+    groups: list[tuple[str, ...]] = [("torch",), *((name,) for name in dict.fromkeys(case.exporter for case in used))]
+    groups += [("onnx",)] if any(exporters()[case.exporter].format == "onnx" for case in used) else []
+    groups += [runners()[name].packages for name in dict.fromkeys(case.runner for case in used)]
+    axes = {axis for known in (*(cell.axes for cell in plan.cells), *plan.rows) for axis in known}
+    there = {Requirement(wanted).name for wanted in make_cell(row, plan.matrix).requirements}
+    lacking = [" or ".join(group) for group in groups if axes & set(group) and not there & set(group)]
+    if lacking:
+        raise EndsError(f"{text!r} lacks what is needed to run {plan.judged[0]}: {', '.join(lacking)}; add its version")
 
 
 def _side(found: Judgement, bad: Judgement) -> Side:

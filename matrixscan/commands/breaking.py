@@ -8,6 +8,7 @@ from matrixscan.analysis.packaging import Suspicion, packaging_lines, smells
 from matrixscan.commands.joint import tasks
 from matrixscan.commands.request import Outcome, Plans, Request, load_plans, places
 from matrixscan.commands.wide import joint_records
+from matrixscan.errors import NothingSelectedError
 from matrixscan.execution.packaging import examine, packaging_key
 from matrixscan.execution.task import Listener, Task
 from matrixscan.records.packaging import PackagingRecord
@@ -26,10 +27,21 @@ def packaging(request: Request, listener: Listener, *, trials: int = TRIALS) -> 
         request: what was asked for.
         listener: told about every step.
         trials: environments that may be tried for each combination.
+
+    Raises:
+        NothingSelectedError: no selected combination was scanned.
     """
     plans = load_plans(request)
+    name = plans.full.matrix.name
     if plans.full.matrix.plan == "factored":
-        return Outcome("The sides of a factored plan are no whole environments; scan with --joint.\n", 0)
+        words = (
+            "The sides of a factored plan are no whole environments; scan them jointly and ask about that: "
+            f"matrixscan scan {request.matrix} --joint, then matrixscan packaging {request.matrix} --joint\n"
+        )
+        return Outcome(words, 0)
+    scanned = {record.id for record in joint_records(plans, Reports(places().reports, name))}
+    if not scanned & {cell.id for cell in plans.selected.cells}:
+        raise NothingSelectedError(f"{name} has no results", "scan the matrix first")
     found = examine_all(request, plans, listener, trials=trials)
     lines = [f"{record.id}\n" + "".join(f"  {line}\n" for line in packaging_lines(record)) for record in found]
     return Outcome("".join(lines) or "No failure smells of packaging.\n", 0)

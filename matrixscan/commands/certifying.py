@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -223,7 +224,9 @@ def _task(work: _Work, name: str, lock: LockFile | None) -> Task:
 def _outcome(work: _Work, tried: dict[str, NotTried | None]) -> Outcome:
     found = [proof for proof in proofs(work.plan, work.scan) if proof.record.id in tried]
     failed = {name: problem for name, problem in tried.items() if problem is not None}
-    text = render_certified(found, failed, work.reports().folder.name, work.plan.matrix.recommend.expires)
+    page = work.reports().folder / "recommended.md"
+    written = page.relative_to(Path.cwd()).as_posix() if page.is_file() else ""
+    text = render_certified(found, failed, written, work.plan.matrix.recommend.expires)
     if any(proof.certification.certified for proof in found if proof.record.id not in failed):
         return Outcome(text, 0)
     nowhere = len(failed) == len(tried) and all(problem.infra for problem in failed.values())

@@ -13,6 +13,7 @@ from matrixscan.analysis.grid_files import read_published
 from matrixscan.analysis.rules_grid import Rulebook, rulebook
 from matrixscan.commands.request import Outcome, places
 from matrixscan.errors import UnknownNameError
+from matrixscan.matrix.reader import find_matrix
 from matrixscan.reporters._rules import render_text
 
 _OTHERS = "\nother probes, and all lanes of each, are in rules.md; or name one with --probe, such as --probe 'op_*'\n"
@@ -30,11 +31,15 @@ def explain(
         lanes: speak of every lane by itself.
 
     Raises:
+        MatrixNotFoundError: there is neither a matrix nor a report of that name.
         NothingSelectedError: nothing is published for the matrix.
         UnknownNameError: no probe or finding is called so.
     """
     name = Path(matrix).stem if matrix.endswith(".toml") else Path(matrix).name
-    published = read_published(places().reports / name)
+    folder = places().reports / name
+    if not folder.is_dir():
+        find_matrix(matrix)  # refuses a name that none has
+    published = read_published(folder)
     judged = [str(probe) for probe in published.about.get("judged", ())]
     chosen = _subjects(published.grid, probes, judged)
     book = rulebook(published.grid, judged, subjects=chosen, every_lane=lanes)

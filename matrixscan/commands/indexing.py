@@ -12,7 +12,7 @@ from matrixscan.commands.reporting import current, view_of
 from matrixscan.commands.request import Request, load_plans
 from matrixscan.commands.wide import is_wide
 from matrixscan.commands.wide_index import wide_index
-from matrixscan.errors import MatrixNotFoundError
+from matrixscan.errors import MatrixNotFoundError, NotFactoredError
 from matrixscan.store.published import published_records
 from matrixscan.store.sides import EXPORTS
 
@@ -31,7 +31,7 @@ def read_index(folder: Path) -> tuple[Index, str]:
     words = f"{name}: read from its records; `matrixscan report {name.removesuffix(_JOINT)}` makes this fast"
     try:
         plan = load_plans(Request(name.removesuffix(_JOINT), joint=name.endswith(_JOINT))).full
-    except MatrixNotFoundError:
+    except (MatrixNotFoundError, NotFactoredError):
         plan = None
         words += f"; matrices/{name}.toml is not here, so cases that were planned and not run are not seen"
     if (folder / EXPORTS).is_file() or (plan is not None and is_wide(plan)):

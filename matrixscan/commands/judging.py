@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from matrixscan.analysis.grid_files import trusted_tables
 from matrixscan.analysis.rejudge import Rule, rejudge
@@ -10,7 +10,7 @@ from matrixscan.analysis.rejudge_runs import rejudge_runs
 from matrixscan.commands.reporting import current, view_of
 from matrixscan.commands.request import Outcome, Request, load_plans, places
 from matrixscan.commands.wide import is_wide, joint_records
-from matrixscan.errors import BadToleranceError
+from matrixscan.errors import BadToleranceError, UnknownNameError
 from matrixscan.reporters._judged import render_grids, render_views
 from matrixscan.store.parquet import read_exports, read_runs
 from matrixscan.store.reports import Reports
@@ -23,12 +23,17 @@ def judge(request: Request, rule: Rule) -> Outcome:
     Args:
         request: which matrix, and which of its combinations and probes.
         rule: the tolerances.
+
+    Raises:
+        UnknownNameError: the rule names an output that nothing has.
     """
     plans = load_plans(request)
     reports = Reports(places().reports, plans.full.matrix.name)
     if is_wide(plans.full):
         return Outcome(_wide(reports, rule), 0)
     records = [current(record, plans.selected) for record in joint_records(plans, reports)]
+    declared = {name for probe in plans.selected.probes for name in probe.outputs}
+    _check_outputs(rule, declared | {each.name for record in records for case in record.cases for each in case.outputs})
     before = view_of(plans.selected, records)
     after = view_of(plans.selected, [rejudge(record, rule) for record in records])
     return Outcome(render_views(before, after, rule), 0)
@@ -36,9 +41,16 @@ def judge(request: Request, rule: Rule) -> Outcome:
 
 def _wide(reports: Reports, rule: Rule) -> str:
     exports, runs = read_exports(reports.folder / EXPORTS), read_runs(reports.folder / RUNS)
+    _check_outputs(rule, runs.texts("output").labels)
     before = trusted_tables(exports, runs)
     after = trusted_tables(exports, rejudge_runs(runs, rule))
     return render_grids(before.grid, after.grid, rule)
+
+
+def _check_outputs(rule: Rule, known: Collection[str]) -> None:
+    for name in rule.outputs:
+        if name not in known:
+            raise UnknownNameError("output", name, known)
 
 
 def rule_of(rtol: float | None, atol: float | None, outputs: Sequence[str], *, half: bool) -> Rule:

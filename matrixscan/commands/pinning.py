@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from packaging.pylock import is_valid_pylock_path
 from packaging.utils import canonicalize_name
 
 from matrixscan.analysis.recommended import Combination, Proof
@@ -52,6 +54,13 @@ class NotOfferedError(MatrixscanError):
         )
 
 
+class OutFileError(MatrixscanError):
+    """The file of --out cannot be written, or installers would not read it."""
+
+    def __init__(self, out: str, why: str) -> None:
+        super().__init__(f"--out {out}: {why}")
+
+
 def pin(request: Request, kind: str, out: str | None) -> Outcome:
     """Write the pins of a certified combination, or return them as the text.
 
@@ -62,6 +71,7 @@ def pin(request: Request, kind: str, out: str | None) -> Outcome:
             printed.
 
     Raises:
+        OutFileError: the file cannot be written, or has a name that PEP 751 does not allow of a pylock.
         UnknownNameError: no such format, combination or probe.
         NotCertifiedError: it is not certified.
         PartlyGoodError: it is certified for a part of what decides, and no probe was named.
@@ -70,16 +80,29 @@ def pin(request: Request, kind: str, out: str | None) -> Outcome:
     if kind not in _FORMATS:
         raise UnknownNameError("format", kind, _FORMATS)
     (cell,) = request.cells
-    combination, proof, lock = _certified(request, cell)
-    text = _FORMATS[kind](combination, proof, lock)
     if kind == "pylock" and out is None:
         from matrixscan.reporters._pylock import pylock_name  # noqa: PLC0415  see _pylock
 
         out = pylock_name(cell)
-    if out is None or out == "-":
+    out = None if out == "-" else out
+    if out is not None:
+        _check_out(out, kind)
+    combination, proof, lock = _certified(request, cell)
+    text = _FORMATS[kind](combination, proof, lock, None if out is None else Path(out).name)
+    if out is None:
         return Outcome(text, 0)
     write_atomically(Path(out), text.encode())
     return Outcome(f"wrote {out}: {len(lock.packages)} packages, stale after {combination.expires}\n", 0)
+
+
+def _check_out(out: str, kind: str) -> None:
+    path = Path(out)
+    if path.is_dir() or out.endswith(("/", os.sep)):
+        raise OutFileError(out, "is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OutFileError(out, f"there is no folder {path.parent.as_posix()}; make it first, or name another")
+    if kind == "pylock" and not is_valid_pylock_path(path):
+        raise OutFileError(out, "installers read a pylock from pylock.toml or pylock.NAME.toml, NAME without a dot")
 
 
 def _certified(request: Request, cell: str) -> tuple[Combination, Proof, LockFile]:
@@ -107,19 +130,19 @@ def _check_good(combination: Combination, request: Request) -> None:
             raise UnknownNameError("probe that it is certified for", name, good)
 
 
-def _requirements(combination: Combination, _proof: Proof, lock: LockFile) -> str:
-    return render_lock(combination, lock.text)
+def _requirements(combination: Combination, _proof: Proof, lock: LockFile, file: str | None) -> str:
+    return render_lock(combination, lock.text, file)
 
 
-def _constraints(combination: Combination, _proof: Proof, lock: LockFile) -> str:
-    return render_constraints(combination, lock.packages)
+def _constraints(combination: Combination, _proof: Proof, lock: LockFile, file: str | None) -> str:
+    return render_constraints(combination, lock.packages, file)
 
 
-def _pyproject(combination: Combination, _proof: Proof, lock: LockFile) -> str:
+def _pyproject(combination: Combination, _proof: Proof, lock: LockFile, _file: str | None) -> str:
     return render_pyproject(combination, lock.packages)
 
 
-def _pylock(combination: Combination, proof: Proof, lock: LockFile) -> str:
+def _pylock(combination: Combination, proof: Proof, lock: LockFile, _file: str | None) -> str:
     from matrixscan.catalog.index import Index  # noqa: PLC0415  HTTP takes longer to import than most commands take
     from matrixscan.reporters._pylock import render_pylock  # noqa: PLC0415
 
@@ -134,7 +157,7 @@ def _pylock(combination: Combination, proof: Proof, lock: LockFile) -> str:
     return render_pylock(combination.python, platform, versions, given)
 
 
-_FORMATS: dict[str, Callable[[Combination, Proof, LockFile], str]] = {
+_FORMATS: dict[str, Callable[[Combination, Proof, LockFile, str | None], str]] = {
     "requirements": _requirements,
     "constraints": _constraints,
     "pyproject": _pyproject,

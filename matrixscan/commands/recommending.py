@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from matrixscan.analysis.ranking import CLOSEST, ORDERS, Ranking, Terms, rank
+from matrixscan.analysis.landscape import Landscape
+from matrixscan.analysis.ranking import CLOSEST, ORDERS, Ranking, Terms, minor, minors, rank
 from matrixscan.analysis.recommended import Proof, asked_pythons
 from matrixscan.commands.known import proofs, released, scanned
 from matrixscan.commands.request import Outcome, Request, load_plans, places
 from matrixscan.commands.wide import joint_records
-from matrixscan.errors import EXIT_UNEXPECTED, MatrixscanError, UnknownNameError
+from matrixscan.errors import EXIT_UNEXPECTED, MatrixscanError, NothingSelectedError, UnknownNameError
 from matrixscan.plan.types import Plan
 from matrixscan.reporters._ranking import render_rankings
 from matrixscan.store.reports import Reports
+
+_PYTHON = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?")
 
 
 class NoPinsError(MatrixscanError):
@@ -23,6 +27,13 @@ class NoPinsError(MatrixscanError):
 
     def __init__(self) -> None:
         super().__init__("--order closest: closest to which pins? name them with --pins FILE")
+
+
+class NoPythonError(MatrixscanError):
+    """The Python that is meant is no version."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--python {text}: write a version such as 3.11")
 
 
 def recommend(
@@ -45,10 +56,13 @@ def recommend(
         today: the day, UTC.
 
     Raises:
-        NothingSelectedError: nothing was scanned.
+        NothingSelectedError: nothing was scanned, or nothing on that Python.
         NoPinsError: closest without pins.
+        NoPythonError: `python` is no version.
         UnknownNameError: a probe does not decide, or there is no such order.
     """
+    if python is not None and not _PYTHON.fullmatch(python):
+        raise NoPythonError(python)
     plans = load_plans(Request(request.matrix))
     plan = plans.full
     scan = scanned(plan, joint_records(plans, Reports(places().reports, plan.matrix.name)))
@@ -60,6 +74,7 @@ def recommend(
         raise NoPinsError
     terms = msgspec.structs.replace(terms_of(plan, found, today), order=order, pins=dict(pins or {}))
     landscape = scan.landscape
+    _check_python(python, landscape)
     scopes = (landscape.scope_of(request.probes),) if request.probes else landscape.scopes()
     pythons = (python,) if python or order == CLOSEST else asked_pythons(landscape)
     rankings: list[tuple[str | None, Ranking]] = [
@@ -70,6 +85,12 @@ def recommend(
     text = render_rankings(landscape, rankings, found, terms, count or plan.matrix.recommend.count)
     anything = any(ranking.candidates for _, ranking in rankings)
     return Outcome(text, 0 if anything else EXIT_UNEXPECTED)
+
+
+def _check_python(python: str | None, landscape: Landscape) -> None:
+    known = minors(landscape)
+    if python is not None and minor(python) not in known:
+        raise NothingSelectedError(f"not scanned on {python}", f"scanned: {', '.join(known)}")
 
 
 def terms_of(plan: Plan, found: Sequence[Proof], today: dt.date | None = None) -> Terms:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from matrixscan.analysis.judge import BAD, GOOD, Judgement
 from matrixscan.analysis.recommend import public
@@ -31,6 +32,8 @@ SUFFIX = "_upgrade"
 #: Releases beside the present one that a package may have which is not the one to upgrade.
 _BESIDE = 3
 _BUDGET = 20
+#: Stages of an environment that cannot be there.
+_UNBUILT = frozenset({"resolve", "install"})
 
 
 class PinsLackError(MatrixscanError):
@@ -38,6 +41,16 @@ class PinsLackError(MatrixscanError):
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         super().__init__("\n".join([f"{source}:", *(f"  {problem}" for problem in problems)]))
+
+
+class PythonUnsaidError(MatrixscanError):
+    """Nobody says which Python is meant, and on the running one the present pins cannot be installed."""
+
+    def __init__(self, source: str, python: str, found: Judgement) -> None:
+        super().__init__(
+            f"{source} does not say which Python is meant, and on Python {python}, which runs matrixscan, its pins "
+            f"cannot be installed{words_of(found)}; add --python VERSION, such as --python 3.8"
+        )
 
 
 def upgrade_pins(
@@ -61,7 +74,7 @@ def upgrade_pins(
         request: The matrix that says which probes decide, and how; its combinations are not used.
         listener: Told about progress.
         python: The Python that is meant; what the pins say, else the running one, when None.
-        more: Name -> version, of what the pins do not say.
+        more: Name -> version, of what the pins leave open.
         budget: Combinations to try at most, besides the present one.
         pre: Try pre-releases too.
         write: Change the versions in the file.
@@ -72,7 +85,8 @@ def upgrade_pins(
 
     Raises:
         PinsFileError, PinsWriteError: The file cannot be read, or not be written.
-        PinsLackError: A package that is needed is not pinned exactly.
+        PinsLackError: A package that is needed is not pinned exactly, or `more` is not what the pins say.
+        PythonUnsaidError: The pins do not say which Python is meant, and cannot be installed on the running one.
     """
     pins = read_pins(path, python=python)
     plan = _plan(request)
@@ -83,6 +97,8 @@ def upgrade_pins(
     choices = _choices(start, package, plan, pre=pre)
     bench = Bench(request, plan, SUFFIX, listener)
     present = bench.judge(start)
+    if pins.python is None and present.verdict == BAD and present.stage in _UNBUILT:
+        raise PythonUnsaidError(pins.source, start["python"], present)
     found = _drive(start, choices, package, bench, budget)
     changes = {axis: value for axis, value in found.path[-1].items() if value != start.get(axis)}
     mentioned = {name: value for name, value in changes.items() if name in pins.versions}
@@ -125,9 +141,15 @@ def _needed(plan: Plan, package: str) -> list[tuple[str, ...]]:
 
 def _start(pins: Pins, plan: Plan, package: str, more: Mapping[str, str]) -> dict[str, str]:
     """Return the present combination."""
-    known = {name: public(value) for name, value in pins.versions.items()} | dict(more)
+    given = {name: public(value) for name, value in pins.versions.items()}
+    known = given | dict(more)
     groups = _needed(plan, package)
-    problems = [_lacking(group[0], pins, known) for group in groups if not set(group) & set(known)]
+    problems = [
+        f"{name} is pinned to {given[name]}, and --pin says {value}; change the file, or leave out --pin {name}"
+        for name, value in more.items()
+        if given.get(name, value) != value
+    ]
+    problems += [_lacking(group[0], pins, known) for group in groups if not set(group) & set(known)]
     if problems:
         raise PinsLackError(pins.source, list(dict.fromkeys(problems)))
     python = pins.python or f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -212,5 +234,5 @@ def parse_pins(texts: Sequence[str]) -> dict[str, str]:
         name, sign, value = text.partition("==")
         if not sign or not is_exact(value.strip()):
             raise UnknownNameError("pin", text, ["NAME==VERSION"])
-        found[name.strip().lower()] = value.strip()
+        found[str(canonicalize_name(name.strip()))] = value.strip()
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from matrixscan.errors import DamagedFileError, MatrixFileError, NothingSelectedError
+from matrixscan.errors import DamagedFileError, MatrixFileError, NotFactoredError, NothingSelectedError
 from matrixscan.matrix.reader import read_matrix
 from matrixscan.plan.expand import make_plan
 from matrixscan.plan.types import Plan, Plans
@@ -44,9 +44,12 @@ def load_plans(
         seed: chooses the sample, the same one on every machine.
 
     Raises:
+        NotFactoredError: `joint` or a sample is asked of a matrix that is not factored.
         NothingSelectedError: the filters leave nothing of the sample, or a sample is asked for without `joint`.
     """
     matrix = read_matrix(matrix_file)
+    if matrix.plan != "factored" and (joint or sample < 1):
+        raise NotFactoredError(matrix.path, "--joint" if joint else "--sample")
     if sample < 1 and not joint:
         raise NothingSelectedError("a sample has reports of its own only where it is measured jointly", "add --joint")
     if joint and matrix.artifact is not None:

@@ -20,13 +20,13 @@ class NotTried(msgspec.Struct, frozen=True):
     infra: bool = False  # trouble with the network or the disk: it says nothing about the combination
 
 
-def render_certified(proofs: Sequence[Proof], failed: Mapping[str, NotTried], matrix: str, expires: float) -> str:
+def render_certified(proofs: Sequence[Proof], failed: Mapping[str, NotTried], written: str, expires: float) -> str:
     """Return the end of a certification as plain text.
 
     Args:
         proofs: what is stored about the combinations that were to be certified.
         failed: those that were not rebuilt.
-        matrix: name of the matrix.
+        written: the page with what is recommended; empty where there is none.
         expires: days for which a certification holds.
     """
     lines = [""]
@@ -36,7 +36,8 @@ def render_certified(proofs: Sequence[Proof], failed: Mapping[str, NotTried], ma
     for name, problem in failed.items():
         kind = "could not be tried" if problem.infra else "not certified"
         lines += [f"{name}: {kind}", f"  {problem.words}"]
-    return "\n".join([*lines, "", f"Recommendations: reports/{matrix}/recommended.md", ""])
+    lines += ["", f"Recommendations: {written}" if written else "Nothing is recommended."]
+    return "\n".join([*lines, ""])
 
 
 def _lines(found: Certification, expires: float) -> Iterator[str]:

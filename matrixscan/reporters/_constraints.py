@@ -14,19 +14,25 @@ from matrixscan.analysis.recommended import Combination
 _COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 
 
-def render_constraints(combination: Combination, packages: Mapping[str, str]) -> str:
-    """Return every transitive pin, below a comment that says what it is good for and what not."""
+def render_constraints(combination: Combination, packages: Mapping[str, str], file: str | None = None) -> str:
+    """Return every transitive pin, below a comment that says what it is good for and what not.
+
+    Args:
+        combination: a certified one.
+        packages: every pin of its lock.
+        file: what the text is written to; what it is published as unless said.
+    """
     header = _header(combination)
     if combination.torch_index == "cpu":
         header.append("torch was taken from its CPU builds; local labels such as +cpu are left out")
-    header.append(f"use: pip install -c constraints-{combination.id}.txt ...")
+    header.append(f"use: pip install -c {file or f'constraints-{combination.id}.txt'} ...")
     lines = (f"{name}=={version}" for name, version in transitive(combination, packages).items())
     return "\n".join([*(f"# {line}" for line in header), *lines]) + "\n"
 
 
-def render_lock(combination: Combination, lock: str) -> str:
+def render_lock(combination: Combination, lock: str, file: str | None = None) -> str:
     """Return the lock that the combination was rebuilt from, with hashes, below the same comment; it names no index."""
-    name = f"lock-{combination.id}.txt"
+    name = file or f"lock-{combination.id}.txt"
     backend = " --torch-backend cpu" if combination.torch_index == "cpu" else ""
     header = [
         *_header(combination),

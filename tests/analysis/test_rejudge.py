@@ -83,6 +83,54 @@ def test_a_table_of_runs_is_judged_as_the_records_are(seeds, after):
             assert (row.stage, row.reason) == (each.stage, each.reason)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    TOLERANCES,
+    st.tuples(*(st.floats(0, 3).map(lambda power: 10**power) for _ in range(2))),
+    st.sampled_from([None, 0.0, 1e-7, 1e-4]),
+)
+def test_what_passed_passes_by_wider_tolerances_and_what_failed_fails_by_narrower_ones(seed, before, factors, noise):
+    recorded, again = output_of(seed, before, noise)
+    bare = msgspec.structs.replace(recorded, floor=None, envelope=(), max_abs=None, required_atol=None)
+    shift = factors if recorded.passed else tuple(1 / factor for factor in factors)
+    after = tuple(bound * by for bound, by in zip(before, shift, strict=True))
+    for output in (recorded, bare):
+        found = rejudge_case(case_of(output), Rule(*after))
+        assert found.outcome == ("passed" if recorded.passed else "failed")
+        assert recorded.passed == again(*after).passed
+        assert not (found.outputs[0].passed and (found.outputs[0].margin or 1) < 1)
+    _, runs = tables([record(cases=(case_of(bare),))])
+    assert {row.outcome for row in rows_of_table(RunRow, rejudge_runs(runs, Rule(*after)))} == {
+        "passed" if recorded.passed else "failed"
+    }
+
+
+def test_merged_points_of_an_envelope_fail_nothing_that_passed_by_narrower_tolerances():
+    size = np.arange(1.0, 201.0)
+    error = np.sqrt(size)
+    reference = np.concatenate([size, [1e6]])
+    out = np.concatenate([size + error, [1e6]])
+    rtol = 0.1
+    atol = float((error - rtol * size).max())
+    recorded = msgspec.convert(compare("y", out, reference, None, (rtol, atol, 1.0)), OutputMetrics)
+    assert recorded.passed
+    found = rejudge_case(case_of(recorded), Rule(rtol, atol * 1.0001))
+    assert found.outcome == "passed"
+    assert (found.outputs[0].margin, found.outputs[0].required_atol) == (None, None)
+
+
+def test_figures_of_other_tolerances_are_not_shown_where_they_are_not_known():
+    wrong, _ = output_of(3, (1e-9, 1e-9), None)
+    old = msgspec.structs.replace(wrong, floor=None, envelope=())
+    (shown,) = rejudge_case(case_of(old), Rule(100.0, 100.0)).outputs
+    assert (shown.passed, shown.margin, shown.required_atol) == (True, None, None)
+    (shown,) = rejudge_case(case_of(old), Rule(atol=100.0)).outputs
+    assert (shown.margin, shown.required_atol) == (None, old.required_atol)
+    (shown,) = rejudge_case(case_of(old), Rule(rtol=0.0)).outputs
+    assert (shown.margin, shown.required_atol) == (None, old.max_abs)
+
+
 def test_several_samples_are_judged_together():
     near = compare("y", np.float32([1.0, 10.2]), np.float32([1.0, 10.0]), None, (1e-2, 1e-3, 1.0))
     far = compare("y", np.float32([1.0, 0.05]), np.float32([1.0, 0.0]), None, (1e-2, 1e-3, 1.0))

@@ -7,7 +7,7 @@ import pytest
 
 from matrixscan import commands
 from matrixscan.commands.bisecting import EndsError
-from matrixscan.errors import NothingSelectedError
+from matrixscan.errors import UnknownNameError
 
 NUMPY = f"numpy=={fake_packages.NUMPY}"
 TORCHES = [f"900.{minor}" for minor in range(1, 9)]
@@ -107,8 +107,22 @@ def test_what_is_asked_is_checked_before_anything_is_measured(place):
         ({"probe": "mixed", "bad": GOOD}, EndsError, "are the same combination"),
         ({"probe": "mixed", "good": "torch=900.1"}, EndsError, "python is missing"),
         ({"probe": "mixed", "good": "python=3.8,torch=new"}, EndsError, "torch has no exact version"),
-        ({"probe": "mixed/plane"}, NothingSelectedError, "did you mean 'plain'"),
-        ({"probe": "mixed", "lane": "dynamo"}, NothingSelectedError, "no case of mixed has the lane 'dynamo'"),
+        (
+            {"probe": "mixed", "good": "python=3.8,torch=900.1", "bad": "python=3.8,torch=900.8"},
+            EndsError,
+            "'python=3.8,torch=900.1' lacks what is needed to run mixed: onnx, onnxruntime or onnxruntime-gpu",
+        ),
+        (
+            {"probe": "mixed", "bad": "python=3.8,torch=900.8,onnx=900.1"},
+            EndsError,
+            "'.*torch=900.8.*' lacks .* onnxrun",
+        ),
+        ({"probe": "mixed/plane"}, UnknownNameError, "unknown variant of mixed 'plane'; did you mean 'plain'"),
+        (
+            {"probe": "mixed", "lane": "dynamo"},
+            UnknownNameError,
+            "unknown lane of mixed 'dynamo'; choose from: torchsc",
+        ),
     )
     for more, error, words in asked:
         with pytest.raises(error, match=words):

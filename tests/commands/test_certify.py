@@ -189,6 +189,7 @@ def test_a_hash_that_no_file_has_is_refused_by_the_installer_and_published_as_a_
     assert outcome.exit_code == EXIT_UNEXPECTED
     assert f"{BEST}: not certified" in outcome.text
     assert "install: failed" in outcome.text
+    assert outcome.text.endswith("\n\nRecommendations: reports/joint/recommended.md\n")
     assert "hash" in outcome.text.lower()
     (refused,) = place.read().not_certified
     assert (refused.id, place.read().combinations) == (BEST, ())
@@ -242,6 +243,8 @@ def test_another_harness_has_to_scan_first(place):
     outcome = place.certify(BEST)
     assert outcome.exit_code == EXIT_UNEXPECTED
     assert "scanned with another harness" in outcome.text
+    assert outcome.text.endswith("\n\nNothing is recommended.\n")
+    assert not (place.folder / "recommended.md").exists()
 
 
 def test_without_an_index_nothing_is_said_about_the_combination(place, monkeypatch, tmp_path):
@@ -280,7 +283,11 @@ def test_a_ranking_needs_no_network_and_says_its_reasons(scanned, monkeypatch):
     assert "= moves none of yours" in output
     assert scanned.call("recommend", "joint", "--order", "closest")[0] == 2
     assert scanned.call("recommend", "joint", "--order", "closset")[2].startswith("unknown order 'closset'")
-    assert "none is good" in scanned.call("recommend", "joint", "--python", "3.9")[1]
+    code, _, words = scanned.call("recommend", "joint", "--python", "3.9")
+    assert (code, words) == (3, "nothing selected: not scanned on 3.9; scanned: 3.8\n")
+    code, _, words = scanned.call("recommend", "joint", "--python", "abc")
+    assert (code, words) == (2, "--python abc: write a version such as 3.11\n")
+    assert scanned.call("recommend", "joint", "--python", "3.8.1")[0] == 0
     assert (
         scanned.call("recommend", "joint", "--probe", "mixed/bad-run", "--count", "9")[1].count("ort900.1  conf") == 2
     )

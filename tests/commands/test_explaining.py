@@ -14,7 +14,7 @@ from matrixscan import commands
 from matrixscan.analysis.grid_files import read_published
 from matrixscan.analysis.rules_file import rules_text
 from matrixscan.analysis.rules_grid import rulebook
-from matrixscan.errors import NothingSelectedError, UnknownNameError
+from matrixscan.errors import MatrixNotFoundError, NothingSelectedError, UnknownNameError
 from matrixscan.records.types import StageRecord
 from matrixscan.store.parquet import write_exports, write_runs
 from matrixscan.store.reports import Reports
@@ -87,10 +87,13 @@ def test_every_lane_is_told_apart_where_that_is_asked():
     assert "    with torchscript 13: good in all 12 combinations that say something" in text
 
 
-@pytest.mark.usefixtures("project")
-def test_without_results_there_is_nothing_to_explain():
-    with pytest.raises(NothingSelectedError, match="absent has no results; scan the matrix first"):
-        commands.explain("absent")
+def test_without_results_there_is_nothing_to_explain(project):
+    (project / "matrices").mkdir()
+    (project / "matrices/empty.toml").touch()
+    with pytest.raises(NothingSelectedError, match="empty has no results; scan the matrix first"):
+        commands.explain("empty")
+    with pytest.raises(MatrixNotFoundError, match=r"no matrix file 'emty'; choose from: matrices/empty\.toml"):
+        commands.explain("emty")
 
 
 def test_a_factored_scan_is_explained_alike_and_says_what_it_is(project):

@@ -5,6 +5,7 @@ import pytest
 from dated_index import DatedPackages
 from fake_index import FakeIndex
 
+from matrixscan import commands
 from matrixscan.store.packaging import PackagingReports
 
 CELL = "py38-torch900.1-onnx900.1-ort900.1"
@@ -68,8 +69,6 @@ def examine(place, **more):
 
 
 def again(place, **more):
-    from matrixscan import commands
-
     place.notices.clear()
     place.outcome = commands.packaging(place.request(), place.notices.append, **more)
     return PackagingReports(place.root / "reports", "tiny").read(CELL)
@@ -171,7 +170,6 @@ def test_a_scan_looks_by_itself_and_its_table_says_what_broke(place):
 
 
 def test_an_interrupted_search_goes_on_where_it_was(place, monkeypatch):
-    from matrixscan import commands
     from matrixscan.execution import packaging_trials
 
     publish(place, USES_WORD)
@@ -215,6 +213,11 @@ def test_a_matrix_that_is_well_is_left_alone(place):
     stale.write_text("of a failure that is gone")
     assert again(place) is None
     assert place.outcome.text == "No failure smells of packaging.\n"
+
+
+def test_a_factored_matrix_is_told_of_both_commands(workplace):
+    text = commands.packaging(workplace.request(), workplace.notices.append).text
+    assert "matrixscan scan tiny --joint, then matrixscan packaging tiny --joint" in text
 
 
 def test_the_command_says_what_it_found(place):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -194,6 +195,33 @@ def test_a_package_is_taken_from_the_index_that_has_the_very_file(index, monkeyp
     assert set(found.values()) == {f"{index.root}/simple/"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "out", "said"),
+    [
+        ("requirements", "absent/x.txt", "--out absent/x.txt: there is no folder absent; make it first"),
+        ("requirements", "here", "--out here: is a folder; name a file in it"),
+        ("requirements", "here/", "--out here/: is a folder; name a file in it"),
+        ("requirements", "new/", "--out new/: is a folder; name a file in it"),
+        ("pylock", "foo.toml", "--out foo.toml: installers read a pylock from pylock.toml or pylock.NAME.toml"),
+        ("pylock", "here/pylock.a.b.toml", "NAME without a dot"),
+    ],
+)
+def test_a_file_that_cannot_be_written_or_read_is_refused_before_an_index_is_asked(place, monkeypatch, kind, out, said):
+    (place / "here").mkdir()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    with pytest.raises(pinning.OutFileError, match=re.escape(said)) as caught:
+        pin(kind, out)
+    assert caught.value.exit_code == 2
+    assert [path.name for path in place.rglob("*")] == ["here"]
+
+
+def test_a_pylock_may_have_any_name_that_installers_read(place):
+    (place / "here").mkdir()
+    for out in ("pylock.toml", "here/pylock.mine.toml"):
+        assert pin(out=out).text.startswith(f"wrote {out}: 4 packages")
+        assert (place / out).is_file()
+
+
 @pytest.mark.usefixtures("place")
 def test_other_formats_need_no_index(monkeypatch):
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
@@ -201,5 +229,10 @@ def test_other_formats_need_no_index(monkeypatch):
     assert pin("constraints").text.endswith("onnx==900.1\nonnxruntime==900.1\ntablet==1.0\ntorch==900.1\n")
     assert tomllib.loads(pin("pyproject").text)["tool"]["uv"]["constraint-dependencies"] == ["tablet==1.0"]
     assert pin("requirements", "mine.txt").text.startswith("wrote mine.txt: 4 packages")
+    text = Path("mine.txt").read_text(encoding="utf-8")
+    assert "pip install --require-hashes -r mine.txt\n" in text
+    assert f"lock-{CELL}" not in text
+    pin("constraints", str(Path("mine.txt").resolve()))
+    assert "# use: pip install -c mine.txt ...\n" in Path("mine.txt").read_text(encoding="utf-8")
     with pytest.raises(UnknownNameError, match="did you mean 'pylock'"):
         pin("pylok")

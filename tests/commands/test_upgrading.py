@@ -6,7 +6,7 @@ import fake_packages
 import pytest
 
 from matrixscan import commands
-from matrixscan.commands.upgrading import PinsLackError, parse_pins
+from matrixscan.commands.upgrading import PinsLackError, PythonUnsaidError, parse_pins
 from matrixscan.errors import UnknownNameError
 
 NUMPY = f"numpy=={fake_packages.NUMPY}"
@@ -114,7 +114,25 @@ def test_what_the_pins_leave_open_is_named_before_anything_is_measured(place):
     assert place.worked_on == []
 
 
+def test_a_pin_beside_the_file_is_refused_where_the_file_says_otherwise(place):
+    publish(place, (1, 2), (1,))
+    with pytest.raises(
+        PinsLackError, match=r"torch is pinned to 900\.1, and --pin says 900\.2; change the file"
+    ) as caught:
+        upgrade(place, more={"torch": "900.2", "onnx": "900.1"})
+    assert "onnx" not in str(caught.value).partition("torch")[2]
+    assert place.worked_on == []
+
+
+def test_pins_that_cannot_be_installed_on_a_python_that_nobody_named_ask_for_it(place):
+    publish(place, (1, 2), (1,))
+    place.write("old.txt", PINS.replace("torch==900.1", "torch==900.0"))
+    with pytest.raises(PythonUnsaidError, match=r"cannot be installed \(resolve: .*; add --python VERSION"):
+        commands.upgrade_pins("old.txt", "torch", place.request(), place.notices.append)
+    assert place.worked_on == []
+
+
 def test_a_pin_beside_the_file_is_a_name_and_a_version():
-    assert parse_pins(["onnx==1.16.1"]) == {"onnx": "1.16.1"}
+    assert parse_pins(["onnx==1.16.1", "Onnxruntime_GPU==1.2"]) == {"onnx": "1.16.1", "onnxruntime-gpu": "1.2"}
     with pytest.raises(UnknownNameError, match="NAME==VERSION"):
         parse_pins(["onnx>=1"])
