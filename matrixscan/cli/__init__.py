@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
+
+from matrixscan.errors import EXIT_USAGE
 
 if TYPE_CHECKING:
     from matrixscan.cli.common import app
@@ -35,10 +38,17 @@ _QUICK = "check"
 def main() -> None:
     """Run the command line."""
     if sys.argv[1:2] == [_QUICK]:
-        from matrixscan.cli.quick import run  # noqa: PLC0415  see above
-
-        sys.exit(run(sys.argv[2:]))
+        sys.exit(_quickly(sys.argv[2:]))
     _load().main()
+
+
+def _quickly(arguments: list[str]) -> int:
+    try:
+        from matrixscan.cli.quick import run  # noqa: PLC0415  see above
+    except Exception:  # noqa: BLE001  a broken installation would end with 1, which says that the pins are known bad
+        traceback.print_exc()
+        return EXIT_USAGE
+    return run(arguments)
 
 
 def __getattr__(name: str) -> Any:

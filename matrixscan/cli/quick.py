@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,5 +62,8 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except OSError as error:
         sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    except Exception:  # noqa: BLE001  Python would end with 1, which says that the pins are known bad
+        traceback.print_exc()
         return EXIT_USAGE
     return min(filter(None, codes), default=0)

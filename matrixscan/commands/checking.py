@@ -13,6 +13,7 @@ from matrixscan.analysis.known_pins_index import FILE, Index, decode_index
 from matrixscan.analysis.known_pins_types import KNOWN_BAD, KNOWN_GOOD, UNTESTED, Answer
 from matrixscan.commands.outcome import Outcome
 from matrixscan.errors import EXIT_UNEXPECTED, EXIT_UNTESTED, NothingSelectedError, UnknownNameError
+from matrixscan.pins.markers import Setting
 from matrixscan.pins.read import PIPE, read_pins
 from matrixscan.pins.types import Pins, Place
 
@@ -62,7 +63,8 @@ def check(
 
     @cache
     def reread(version: str) -> Pins:
-        if not pins.by_python or path == PIPE:
+        # One that the pins are not for is left out; reading them for it would be refused.
+        if not pins.by_python or path == PIPE or Setting(version).admits(pins.requires_python) is False:
             return msgspec.structs.replace(pins, python=version)
         return read_pins(path, python=version, extras=extras)
 

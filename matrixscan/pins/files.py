@@ -1,4 +1,4 @@
-"""Reading texts and TOML with errors that name file and line."""
+"""Reading texts and TOML with errors that name file, line and key."""
 
 from __future__ import annotations
 
@@ -51,14 +51,16 @@ def package_places(text: str, path: Path) -> dict[str, Place]:
     return places
 
 
-def marker_of(text: str | None, place: Place) -> Marker | None:
+def marker_of(text: Any, place: Place) -> Marker | None:
     """Return a marker.
 
     Raises:
         PinsFileError: It is none.
     """
-    if not text:
+    if text is None or text == "":
         return None
+    if not isinstance(text, str):
+        raise wrong("marker", "a text", place)
     try:
         return Marker(text)
     except InvalidMarker as error:
@@ -90,3 +92,36 @@ def tables_of(document: Mapping[str, Any], key: str, path: Path) -> list[dict[st
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         raise PinsFileError(path, [f"{path}: no [[{key}]] tables; is it the file of another tool?"])
     return tables
+
+
+def table_in(table: Mapping[str, Any], key: str, place: Place) -> dict[str, Any]:
+    """Return a table that may be missing.
+
+    Raises:
+        PinsFileError: It is something else.
+    """
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise wrong(key, "a table", place)
+    return value
+
+
+def list_in(table: Mapping[str, Any], key: str, place: Place, kind: type = str) -> list[Any]:
+    """Return an array that may be missing, its members being of one kind.
+
+    Raises:
+        PinsFileError: It is something else, or a member is.
+    """
+    value = table.get(key, [])
+    if not isinstance(value, list):
+        raise wrong(key, "an array", place)
+    for each in value:
+        if not isinstance(each, kind):
+            what = "table" if kind is dict else "text"
+            raise PinsFileError(place.file, [f"{place}: {each!r} in {key} is no {what}"])
+    return value
+
+
+def wrong(key: str, kind: str, place: Place) -> PinsFileError:
+    """Return the error of a value that is of another type than its key has."""
+    return PinsFileError(place.file, [f"{place}: `{key}` has to be {kind}; correct it, or make the file again"])

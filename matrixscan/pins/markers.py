@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any
 
@@ -45,7 +45,7 @@ class Setting:
         self._requires = requires
         self._more = dict(lock or {})
         self._context: EvaluateContext = "requirement" if lock is None else "lock_file"
-        self._known: dict[str, bool | None] = {}
+        self._known: dict[tuple[str, frozenset[str] | None], bool | None] = {}
         #: Whether some marker was left open because the Python is not known.
         self.undecided = False
 
@@ -59,21 +59,28 @@ class Setting:
         allowed = SpecifierSet(self._requires)
         return tuple(version for version in full if allowed.contains(version, prereleases=True)) or tuple(full)
 
-    def holds(self, marker: Marker | None) -> bool | None:
-        """Return whether a marker holds; None if that depends on what is not known of the Python."""
+    def holds(self, marker: Marker | None, extras: frozenset[str] | None = None) -> bool | None:
+        """Return whether a marker holds; None if that depends on what is not known of the Python.
+
+        Args:
+            marker: Of a requirement or a package.
+            extras: Those of a lock, where they are others than all markers of this setting have.
+        """
         if marker is None:
             return True
-        text = str(marker)
-        if text not in self._known:
-            self._known[text] = self._evaluate(marker, text)
-        found = self._known[text]
+        key = str(marker), extras
+        if key not in self._known:
+            self._known[key] = self._evaluate(marker, *key)
+        found = self._known[key]
         self.undecided |= found is None
         return found
 
-    def _evaluate(self, marker: Marker, text: str) -> bool | None:
+    def _evaluate(self, marker: Marker, text: str, extras: frozenset[str] | None) -> bool | None:
         pythons = self._pythons if _OF_PYTHON.search(text) else self._pythons[:1]
+        more: Environment = {} if extras is None else extras_of(extras)
+        context = self._context if extras is None else "lock_file"
         try:
-            found = {marker.evaluate(self._environment(python), context=self._context) for python in pythons}
+            found = {marker.evaluate({**self._environment(python), **more}, context=context) for python in pythons}
         except (UndefinedComparison, UndefinedEnvironmentName):
             return None  # of doubt, not of Python: said as not pinned
         return found.pop() if len(found) == 1 else None
@@ -91,7 +98,14 @@ class Setting:
         """Return whether `requires-python` fits the Pythons that are meant; None if only some of them."""
         allowed = SpecifierSet(specifier)
         found = {allowed.contains(version, prereleases=True) for version in self._pythons}
+        if found == {False} and any(allowed.contains(version, prereleases=True) for version in self._patches()):
+            return None  # `==3.11.7` is for some 3.11, although for neither of the two that stand for it
         return found.pop() if len(found) == 1 else None
+
+    def _patches(self) -> Iterator[str]:
+        """Yield every patch release of the minors that are meant."""
+        for minor in {version.rpartition(".")[0] for version in self._pythons if version != self.python}:
+            yield from (f"{minor}.{patch}" for patch in range(max(_PATCHES) + 1))
 
 
 def extras_of(names: Collection[str], groups: Collection[str] = ()) -> Environment:

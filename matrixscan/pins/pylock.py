@@ -12,6 +12,7 @@ from matrixscan.errors import PinsFileError
 from matrixscan.pins.collect import BUILT, Found, pins_of
 from matrixscan.pins.files import package_places, parse_toml, read_text
 from matrixscan.pins.markers import Setting, extras_of
+from matrixscan.pins.requires import refuse_other_python
 from matrixscan.pins.types import Pins, Place
 
 
@@ -25,8 +26,7 @@ def read_pylock(path: Path, python: str | None, extras: Collection[str]) -> Pins
     lock = _parsed(text, path)
     requires = str(lock.requires_python or "")
     setting = Setting(python, requires, extras_of(extras, lock.default_groups or ()))
-    if python is not None and setting.admits(requires) is False:
-        raise PinsFileError(path, [f"{path}: locked for Python {requires}, not for {python}; correct --python"])
+    refuse_other_python(path, requires, setting)
     return pins_of(
         _found(lock, setting, package_places(text, path), path),
         setting,
@@ -53,8 +53,10 @@ def _found(lock: Pylock, setting: Setting, places: Mapping[str, Place], path: Pa
         if package.requires_python and setting.admits(str(package.requires_python)) is False:
             continue
         exact = f"==={package.version}" if package.version else ""
+        # Of these a version is what their source said when it was locked: no release of that name has to be the same.
+        built = package.vcs or package.directory or package.archive or not exact
         place = places.get(package.name, Place(str(path)))
-        yield Found(package.name, SpecifierSet(exact), package.marker, place, unsure="" if exact else BUILT)
+        yield Found(package.name, SpecifierSet(exact), package.marker, place, unsure=BUILT if built else "")
 
 
 def _elsewhere(lock: Pylock, python: str | None, path: Path) -> list[str]:

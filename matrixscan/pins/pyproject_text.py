@@ -12,7 +12,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from matrixscan.errors import PinsFileError
 from matrixscan.pins.collect import Found, found_of
-from matrixscan.pins.files import parse_toml
+from matrixscan.pins.files import list_in, parse_toml, table_in
+from matrixscan.pins.pyproject import CONSTRAINTS, OVERRIDES
 from matrixscan.pins.types import Place
 
 #: What TOML knows besides bare text, the longest first: a quote inside of one is none of another.
@@ -25,7 +26,7 @@ _TOKEN = re.compile(
     r"|^[ \t]*\[\[?(?P<table>[^\[\]\n\"']+)\]\]?(?=[ \t]*(?:\#.*)?\r?$)",
     re.DOTALL | re.MULTILINE,
 )
-_TABLES = ("project", "project.optional-dependencies", "dependency-groups")
+_TABLES = ("project", "project.optional-dependencies", "dependency-groups", "tool.uv")
 
 
 class Listed(NamedTuple):
@@ -37,13 +38,13 @@ class Listed(NamedTuple):
 
 
 def pyproject_entries(text: str, file: str) -> list[Listed]:
-    """Return the requirements of the project, its extras and its groups that stand in quotes and without escapes.
+    """Return what stands in quotes and without escapes: requirements of the project, its extras, its groups, and of uv.
 
     Raises:
         PinsFileError: The text is no TOML, or lists requirements in a form in which none can be found.
     """
     document = parse_toml(text, Path(file))
-    wanted = _requirements(document)
+    wanted = _requirements(document, Place(file))
     entries = [entry for entry in _entries(text, file) if entry.text in wanted]
     missing = wanted - {entry.text for entry in entries}
     if missing:
@@ -52,10 +53,14 @@ def pyproject_entries(text: str, file: str) -> list[Listed]:
     return entries
 
 
-def _requirements(document: Mapping[str, Any]) -> set[str]:
-    project = document.get("project", {})
-    tables = (project.get("optional-dependencies", {}), document.get("dependency-groups", {}))
-    lists = [project.get("dependencies", []), *(listed for table in tables for listed in table.values())]
+def _requirements(document: Mapping[str, Any], place: Place) -> set[str]:
+    project = table_in(document, "project", place)
+    uv = table_in(table_in(document, "tool", place), "uv", place)
+    lists = [list_in(project, "dependencies", place), list_in(uv, OVERRIDES, place), list_in(uv, CONSTRAINTS, place)]
+    extras = table_in(project, "optional-dependencies", place)
+    lists += [list_in(extras, name, place) for name in extras]
+    groups = table_in(document, "dependency-groups", place)
+    lists += [list_in(groups, name, place, object) for name in groups]  # one may include another, in a table
     return {each for listed in lists for each in listed if isinstance(each, str)}
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from matrixscan.errors import PinsFileError
 from matrixscan.pins.markers import Setting
 from matrixscan.pins.types import Pins
@@ -43,18 +45,31 @@ def read_pins(
         from matrixscan.pins.environment import read_environment  # noqa: PLC0415
 
         return read_environment(place, python)
-    if not place.is_file():
+    if not place.exists():
         raise PinsFileError(place, [f"{place}: there is no such file or folder"])
-    reader = next((read for pattern, read in _READERS if pattern.fullmatch(place.name)), _requirements)
-    return reader(place, python, extras)
+    pins = _reader(place)(place, python, extras)
+    # What a shell gives for `<(command)` can be read once: nobody is to read it again for another Python.
+    return pins if place.is_file() else msgspec.structs.replace(pins, by_python=False)
 
 
 def kind_of(path: Path) -> str:
-    """Return how a file is read, by its name: one of KINDS."""
+    """Return how a file is read, by its name: one of KINDS.
+
+    Raises:
+        PinsFileError: It has the name of something else.
+    """
     if path.is_dir():
         return "environment"
-    reader = next((read for pattern, read in _READERS if pattern.fullmatch(path.name)), _requirements)
-    return reader.__name__.removeprefix("_").replace("_", "-")
+    return _reader(path).__name__.removeprefix("_").replace("_", "-")
+
+
+def _reader(path: Path) -> _Reader:
+    found = next((read for pattern, read in _READERS if pattern.fullmatch(path.name)), None)
+    if found is None and path.suffix.lower() in _FOREIGN:
+        known = f"{', '.join(KNOWN_NAMES)} (PEP 751 has no other name for its locks)"
+        fix = f"known by their names are {known}, and a requirements file ends in .txt; rename it"
+        raise PinsFileError(path, [f"{path}: this name is of no file of pins; {fix}"])
+    return found or _requirements
 
 
 # Each reader is imported where it is needed: a check is to answer at once.
@@ -88,12 +103,18 @@ def _poetry_lock(path: Path, python: str | None, _extras: Sequence[str]) -> Pins
     return read_poetry_lock(path, python)
 
 
-_READERS: tuple[tuple[re.Pattern[str], Callable[[Path, str | None, Sequence[str]], Pins]], ...] = (
+_Reader = Callable[[Path, str | None, Sequence[str]], Pins]
+
+_READERS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
     (re.compile(r"pyproject\.toml"), _pyproject),
     (re.compile(r"pylock(?:\.[^.]+)?\.toml"), _pylock),
     (re.compile(r"uv\.lock"), _uv_lock),
     (re.compile(r"poetry\.lock"), _poetry_lock),
+    (re.compile(r"(?:requirements|constraints).*\.lock"), _requirements),  # Rye's, and of many scripts
 )
 
-#: Files that are read by their name; every other one is a requirements file.
+#: Ends of names under which no requirements are kept: read as such, every line of them would be a problem.
+_FOREIGN = frozenset({".toml", ".lock", ".json", ".yml", ".yaml"})
+
+#: Files that are read by their name; what does not end as another format does is a requirements file.
 KNOWN_NAMES = ("pyproject.toml", "pylock.toml", "pylock.NAME.toml", "uv.lock", "poetry.lock")

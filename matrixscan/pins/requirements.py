@@ -30,7 +30,9 @@ def read_requirements(path: Path, setting: Setting) -> Pins:
         source=str(path),
         kind="requirements",
         # pip then refuses whatever is not listed with its hashes.
-        complete=bool(entries) and all(entry.hashed for entry in entries),
+        complete=bool(entries)
+        and all(entry.hashed for entry in entries)
+        and not any(parsed.nameless for parsed in files.values()),
         notes=[note for parsed in files.values() for note in parsed.notes],
     )
 
@@ -42,7 +44,8 @@ def read_freeze(text: str, setting: Setting, *, source: str = "standard input") 
     if problems:
         raise PinsFileError(source, problems)
     found: list[Found] = [entry.found for entry in parsed.entries]
-    return pins_of(found, setting, source=source, kind="requirements", complete=True, notes=parsed.notes)
+    complete = not parsed.nameless  # a package without a name may be any
+    return pins_of(found, setting, source=source, kind="requirements", complete=complete, notes=parsed.notes)
 
 
 def parsed_files(path: Path) -> Iterator[tuple[Path, Parsed]]:

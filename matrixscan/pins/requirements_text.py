@@ -16,7 +16,9 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.DOTALL)
 _OPTION = re.compile(r"(?:^|\s)-{1,2}[A-Za-z]")
 _HASH = re.compile(r"(?:^|\s)--hash[=\s]")
 _INCLUDE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=)|-c\s*|--constraint(?:\s+|=))(?P<file>.+)")
-_EDITABLE = re.compile(r"(?:-e\b|--editable\b)")
+_EDITABLE = re.compile(r"(?:-e\b|--editable\b)[\s=]*(?P<address>.*)")
+#: Where an address names its package; a version may follow in old ones.
+_EGG = re.compile(r"#(?:[^#]*&)?egg=(?P<name>[A-Za-z0-9._-]*[A-Za-z0-9])")
 _ADDRESS = re.compile(
     r"^[A-Za-z][A-Za-z0-9+.-]*://|^\.{0,2}[/\\]|^\.{1,2}$|\.(?:whl|zip|tar\.[a-z0-9]+|tgz)(?:[#?].*)?$"
 )
@@ -60,6 +62,7 @@ class Parsed(NamedTuple):
     includes: list[Include]
     notes: list[str]
     problems: list[str]
+    nameless: list[Place]  # packages of which only an address is known
 
 
 def lines_of(text: str) -> Iterator[Line]:
@@ -96,22 +99,27 @@ def parse(text: str, file: str) -> Parsed:
         text: Its text.
         file: Its name in places and messages.
     """
-    parsed = Parsed([], [], [], [])
+    parsed = Parsed([], [], [], [], [])
     for line in lines_of(text):
         said = line.text.strip()
         if said.startswith("-"):
-            _option(said, Place(file, line.number), parsed)
+            _option(said, line, Place(file, line.number), parsed)
         elif said:
             _requirement(line, Place(file, line.number), parsed)
     return parsed
 
 
-def _option(said: str, place: Place, parsed: Parsed) -> None:
-    include = _INCLUDE.fullmatch(said)
+def _option(said: str, line: Line, place: Place, parsed: Parsed) -> None:
+    include, editable = _INCLUDE.fullmatch(said), _EDITABLE.fullmatch(said)
     if include is not None:
         parsed.includes.append(Include(include["file"].strip().strip("\"'"), place))
-    elif _EDITABLE.match(said):
-        parsed.notes.append(f"{place}: an editable package; its version is not read")
+    elif editable is not None:
+        found = _at_address(editable["address"].strip("\"' "), place)
+        if found is not None:
+            parsed.entries.append(Entry(found, line.start + line.text.index(said), said, hashed=False))
+        else:
+            parsed.notes.append(f"{place}: an editable package; its version is not read")
+            parsed.nameless.append(place)
     elif re.split(r"[=\s]", said, maxsplit=1)[0] not in _OTHER_OPTIONS and said[:2] not in {"-i", "-f"}:
         name = re.split(r"[=\s]", said, maxsplit=1)[0]
         parsed.problems.append(f"{place}: {name} is no option of a requirements file; correct or remove it")
@@ -130,9 +138,10 @@ def _requirement(line: Line, place: Place, parsed: Parsed) -> None:
             words = str(error).partition("\n")[0]
             parsed.problems.append(f"{place}: {_shown(said)!r} is no requirement: {words}; write NAME==VERSION")
             return
-        named = _wheel(said, place)
+        named = _wheel(said, place) or _at_address(said, place)
         if named is None:
             parsed.notes.append(f"{place}: a file or an address without a name before it; its version is not read")
+            parsed.nameless.append(place)
             return
         found = named
     parsed.entries.append(Entry(found, start, said, hashed))
@@ -151,3 +160,13 @@ def _wheel(said: str, place: Place) -> Found | None:
     except InvalidWheelFilename:
         return None
     return found_of(Requirement(name), place)._replace(unsure=BUILT)
+
+
+def _at_address(said: str, place: Place) -> Found | None:
+    """Return the package that an address names, before it or at its end."""
+    try:
+        found = found_of(Requirement(said), place)
+    except InvalidRequirement:
+        egg = _EGG.search(said)
+        return None if egg is None else found_of(Requirement(egg["name"]), place)._replace(unsure=BUILT)
+    return found if found.unsure else None  # `-e folder` reads as a name and is none

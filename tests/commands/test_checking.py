@@ -15,7 +15,7 @@ import pytest
 
 from matrixscan.analysis.known_pins_index import FILE, decode_index
 from matrixscan.commands import check
-from matrixscan.errors import EXIT_UNTESTED, NothingSelectedError, UnknownNameError
+from matrixscan.errors import EXIT_UNTESTED, NothingSelectedError, PinsFileError, UnknownNameError
 
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
@@ -202,6 +202,40 @@ def test_the_command_prints_and_ends_with_the_worst_of_its_files(tmp_path):
     code, _, errors = start(bad, "--no-such-option")
     assert (code, "--no-such-option" in errors) == (2, True)
     assert start("-", "-m", "default", text=BAD)[0] == 1
+
+
+CALL = "import sys; sys.argv = ['matrixscan', 'check', 'x']; import matrixscan.cli; {}; matrixscan.cli.main()"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "import matrixscan.cli.quick as q; q.check = lambda *_, **__: 1 / 0",
+        "sys.modules['matrixscan.commands.checking'] = None",
+    ],
+)
+def test_a_fault_of_its_own_is_never_said_of_the_pins(fault):
+    done = subprocess.run(
+        [sys.executable, "-c", CALL.format(fault)], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" in done.stderr
+
+
+def test_pythons_that_a_project_is_not_for_are_left_out(tmp_path):
+    path = tmp_path / "pyproject.toml"
+    marked = ", ".join(f"'{line}; python_version > \"3.9\"'" for line in BAD.split())
+    path.write_text(f"[project]\nrequires-python = '>=3.11'\ndependencies = [{marked}]\n")
+    assert asked(path, "default").exit_code == EXIT_UNTESTED
+    with pytest.raises(PinsFileError, match=r"made for Python >=3\.11, not for 3\.8"):
+        asked(path, "default", python="3.8")
+
+
+def test_what_a_shell_pipes_as_a_file_is_checked(tmp_path):
+    (tmp_path / "pins").write_text(BAD)
+    words = f"{sys.executable} -m matrixscan check <(cat {tmp_path / 'pins'}) -m default --reports {REPORTS}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout.partition(":")[0]) == (1, "known bad")
 
 
 def test_the_list_of_all_commands_has_it_and_its_help_is_its_own():

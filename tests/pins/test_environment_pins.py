@@ -68,3 +68,48 @@ def test_what_cannot_be_told_is_not_pinned(tmp_path):
 def test_a_folder_that_is_no_environment_is_said(tmp_path):
     with pytest.raises(PinsFileError, match="no virtual environment"):
         read_pins(tmp_path)
+
+
+BUILT = "from a URL or a folder"
+
+
+def test_what_came_from_no_index_is_not_pinned(tmp_path):
+    packages = {
+        "torch-2.4.0.dist-info": metadata("torch", "2.4.0"),
+        "onnx-1.16.0.dist-info": metadata("onnx", "1.16.0"),
+        "numpy-1.26.4.dist-info": metadata("numpy", "1.26.4"),
+    }
+    folder = environment(tmp_path, packages)
+    site = folder / "lib/python3.11/site-packages"
+    (site / "torch-2.4.0.dist-info/direct_url.json").write_text('{"url": "https://host.example", "vcs_info": {}}')
+    (site / "onnx-1.16.0.dist-info/direct_url.json").write_text("what no installer writes")
+    pins = read_pins(folder)
+    assert (pins.versions, pins.loose) == ({"numpy": "1.26.4"}, {"torch": BUILT, "onnx": BUILT})
+
+
+def test_what_setup_py_leaves_is_there(tmp_path):
+    folder = environment(tmp_path, {"numpy-1.0.dist-info": metadata("numpy", "1.0")})
+    site = folder / "lib/python3.11/site-packages"
+    (site / "torch.egg-link").write_text("/home/me/pytorch\n.")
+    (site / "old-1.0.egg-info").write_text(metadata("old", "1.0"))
+    egg = site / "onnx-1.16.0-py3.11.egg/EGG-INFO"
+    egg.mkdir(parents=True)
+    (egg / "PKG-INFO").write_text(metadata("onnx", "1.16.0"))
+    pins = read_pins(folder)
+    assert (pins.versions, pins.loose) == ({"numpy": "1.0", "old": "1.0"}, {"torch": BUILT, "onnx": BUILT})
+
+
+def test_an_installed_build_beside_a_release_is_the_build(tmp_path):
+    packages = {f"torch-{version}.dist-info": metadata("torch", version) for version in ("2.3.0", "2.4.0")}
+    folder = environment(tmp_path, packages)
+    (folder / "lib/python3.11/site-packages/torch-2.3.0.dist-info/direct_url.json").write_text("{}")
+    pins = read_pins(folder)
+    assert (pins.versions, pins.loose) == ({}, {"torch": BUILT})
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.11.7"])
+def test_another_python_than_that_of_the_environment_is_refused(tmp_path, python):
+    folder = environment(tmp_path, {})
+    assert read_pins(folder, python=python).python == python
+    with pytest.raises(PinsFileError, match=r"its Python is 3\.11\.7, not 3\.8; correct --python"):
+        read_pins(folder, python="3.8")

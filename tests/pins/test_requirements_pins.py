@@ -1,9 +1,12 @@
 """Requirements and constraints files as pip reads them."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from matrixscan.errors import PinsFileError
-from matrixscan.pins.read import read_pins
+from matrixscan.pins.read import KNOWN_NAMES, kind_of, read_pins
 
 
 def read(tmp_path, text, name="requirements.txt", **more):
@@ -151,3 +154,53 @@ def test_what_cannot_be_read_is_said(tmp_path, name, content, python, words):
     with pytest.raises(PinsFileError) as caught:
         read_pins(tmp_path / name, python=python)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e git+https://host.example/me/pytorch@abc#egg=torch",
+        "--editable=git+https://host.example/me/pytorch#subdirectory=x&egg=torch[extra]",
+        "-e 'torch @ git+https://host.example/me/pytorch'",
+        "-e ./pytorch#egg=torch",
+        "git+ssh://git@host.example/me/pytorch#egg=Torch",
+    ],
+)
+def test_a_package_that_an_address_names_is_open(tmp_path, line):
+    pins = read_pins("-", text=f"{line}\nonnx==1.16.1\n")
+    assert (pins.versions, pins.loose) == ({"onnx": "1.16.1"}, {"torch": "from a URL or a folder"})
+    assert pins.complete
+    assert read(tmp_path, f"torch==2.3.1\n{line}\n").versions == {}
+
+
+@pytest.mark.parametrize("line", ["-e /home/me/pytorch", "-e folder", "git+https://host.example/x", "./folder"])
+def test_where_a_package_has_no_name_nothing_is_known_to_be_absent(tmp_path, line):
+    assert not read_pins("-", text=f"{line}\nonnx==1.16.1\n").complete
+    assert not read(tmp_path, f"onnx==1.16.1 --hash=sha256:aa\n{line} --hash=sha256:bb\n").complete
+
+
+@pytest.mark.parametrize("name", ["a.toml", "other.LOCK", "lock.json", "conda.yml", "x.yaml", "pylock.a.b.toml"])
+def test_a_file_of_another_format_is_one_problem(tmp_path, name):
+    path = tmp_path / name
+    path.write_text('lock-version = "1.0"\n' * 9)
+    for ask in (read_pins, kind_of):
+        with pytest.raises(PinsFileError) as caught:
+            ask(path)
+        (problem,) = caught.value.problems
+        assert all(known in problem for known in (*KNOWN_NAMES, "PEP 751", ".txt"))
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "constraints.txt", "pins"])
+def test_requirements_have_other_names_too(tmp_path, name):
+    assert read(tmp_path, "torch==2.3.1", name).versions == {"torch": "2.3.1"}
+
+
+def test_what_a_shell_pipes_as_a_file_is_read_once(tmp_path):
+    path = tmp_path / "63"
+    os.mkfifo(path)
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(path.write_text, MARKED)
+        pins = read_pins(path)
+        writing.result()
+    assert set(pins.loose) == {"numpy"}
+    assert not pins.by_python

@@ -122,6 +122,13 @@ def test_a_pyproject_changes_in_its_own_lists_alone():
     ]
 
 
+def test_what_uv_puts_over_a_pyproject_changes_too():
+    lists = 'override-dependencies = ["torch==2.3.1"]\nconstraint-dependencies = ["numpy==1.26.4"]\n'
+    text = f'{PYPROJECT}\n[tool.uv]\ndefault-groups = ["numpy"]\n{lists}'
+    after = rewrite(text, {"torch": "2.4.0", "numpy": "2.0.0"}, file="pyproject.toml")
+    assert after.endswith(lists.replace("2.3.1", "2.4.0").replace("1.26.4", "2.0.0"))
+
+
 def test_a_pyproject_written_in_a_way_that_is_not_found_is_refused():
     text = 'project.name = "x"\nproject.version = "1"\nproject.dependencies = ["torch==2.3.1"]\n'
     with pytest.raises(PinsFileError, match="is not found as it stands; change it by hand"):
