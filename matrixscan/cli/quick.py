@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str]) -> int:
     """Answer, print, and return the exit code: the worst of several files, bad before untested."""
     asked = parser().parse_args(arguments)
-    codes = []
+    codes, told = [], []
+    together = asked.form == "json" and len(asked.pins) > 1
     try:
         for path in asked.pins:
             outcome = check(
@@ -55,7 +56,10 @@ def run(arguments: Sequence[str]) -> int:
                 allow_untested=asked.allow_untested,
                 reports=asked.reports,
             )
-            sys.stdout.write(outcome.text)
+            if together:
+                told.append(outcome.text.rstrip())
+            else:
+                sys.stdout.write(outcome.text)
             codes.append(outcome.exit_code)
     except MatrixscanError as error:
         sys.stderr.write(f"{error}\n")
@@ -66,4 +70,6 @@ def run(arguments: Sequence[str]) -> int:
     except Exception:  # noqa: BLE001  Python would end with 1, which says that the pins are known bad
         traceback.print_exc()
         return EXIT_USAGE
+    if together:
+        sys.stdout.write("[\n" + ",\n".join(told) + "\n]\n")
     return min(filter(None, codes), default=0)

@@ -71,11 +71,14 @@ def _found(packages: Sequence[dict[str, Any]], places: Mapping[str, Place], path
         optional = package.get("optional", False)
         if not isinstance(optional, bool):
             raise wrong("optional", "true or false", place)
-        if optional or ("groups" in package and _MAIN not in list_in(package, "groups", place)):
+        if "groups" in package and _MAIN not in list_in(package, "groups", place):
             continue
         markers = package.get("markers")
         if not isinstance(markers, str | None):  # one for each group
             markers = table_in(package, "markers", place).get(_MAIN)
         each = pinned(name, version, place, marker_of(markers, place))
         source = table_in(package, "source", place)
-        yield each if not source or source.get("type") in _INDEXES else each._replace(unsure=BUILT)
+        built = BUILT if source and source.get("type") not in _INDEXES else ""
+        # Which extra brings a package, and whether it was chosen, is not followed.
+        why = f"{version}, with an extra" if optional else built
+        yield each._replace(unsure=why) if why else each

@@ -111,6 +111,15 @@ def test_without_a_name_every_published_matrix_is_asked_but_surveys_and_those_th
     assert piped("torch==1.11.0\nonnx==1.14.1\nonnxruntime==1.16.1\n", "faults").exit_code == 1
 
 
+def test_several_answers_are_one_json_document(tmp_path):
+    bad, new = tmp_path / "bad.txt", tmp_path / "new.txt"
+    bad.write_text(BAD)
+    new.write_text(NEW)
+    code, output, _ = start(bad, new, "--format", "json", "--matrix", "default")
+    assert (code, [each["verdict"] for each in json.loads(output)]) == (1, ["known_bad", "untested"])
+    assert json.loads(start(new, "--format", "json", "--matrix", "default")[1])["verdict"] == "untested"
+
+
 def test_json_has_all_of_it():
     found = json.loads(piped(BAD, "default", form="json", probes=["campplus/published", "op_norms"]).text)
     assert (found["schema_version"], found["verdict"], found["exit_code"]) == (1, "known_bad", 1)
