@@ -211,6 +211,7 @@ def test_many_cases_are_tables_that_say_the_same(scanned, monkeypatch):
 
 def test_pins_are_looked_up_in_tables_as_in_records(scanned, monkeypatch):
     pins = f"torch=={fake_packages.TORCHES[0]}\nonnx==900.1\nonnxruntime=={fake_packages.RUNTIMES[0]}\n"
+    pins += f"numpy=={fake_packages.NUMPY}\n"
 
     def found(matrix):
         outcome = commands.check("-", [matrix], ["good", "mixed/bad-run"], "3.8", form="json", text=pins)
