@@ -39,10 +39,11 @@ def packaging(request: Request, listener: Listener, *, trials: int = TRIALS) -> 
             f"matrixscan scan {request.matrix} --joint, then matrixscan packaging {request.matrix} --joint\n"
         )
         return Outcome(words, 0)
-    scanned = {record.id for record in joint_records(plans, Reports(places().reports, name))}
-    if not scanned & {cell.id for cell in plans.selected.cells}:
-        raise NothingSelectedError(f"{name} has no results", "scan the matrix first")
     found = examine_all(request, plans, listener, trials=trials)
+    if not found:
+        scanned = {record.id for record in joint_records(plans, Reports(places().reports, name))}
+        if not scanned & {cell.id for cell in plans.selected.cells}:
+            raise NothingSelectedError(f"{name} has no results", "scan the matrix first")
     lines = [f"{record.id}\n" + "".join(f"  {line}\n" for line in packaging_lines(record)) for record in found]
     return Outcome("".join(lines) or "No failure smells of packaging.\n", 0)
 
